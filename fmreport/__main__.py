@@ -1,0 +1,5 @@
+"""`python -m fmreport`."""
+
+from fmreport.cli import main
+
+main()

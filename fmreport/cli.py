@@ -1,0 +1,214 @@
+"""The command line: parse, call the pipeline, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from fmreport.errors import FmreportError
+
+if TYPE_CHECKING:
+    from fmreport.extract import Advance
+    from fmreport.records import Layer, Tap
+
+app = typer.Typer(
+    help="One YAML file in, one reproducible report out: how a vision model sees.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+out = Console(highlight=False, soft_wrap=True)
+# A descriptor of its own: what frameworks write to stderr while they start is held back, progress is not.
+err = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Lay a setting over the config, e.g. `--set figures.channels=16`."),
+]
+
+
+def main() -> None:
+    """Runs a command; every error a user can meet becomes a message and exit code 2."""
+    try:
+        app()
+    except FmreportError as error:
+        _stop(str(error), error.fix)
+    except KeyboardInterrupt:
+        _stop("stopped", "nothing was written; start again when it suits")
+    except BrokenPipeError:
+        sys.exit(2)
+
+
+def _stop(message: str, fix: str) -> None:
+    err.print(f"[bold red]error:[/] {escape(message)}")
+    err.print(f"[bold]next:[/] {escape(fix)}")
+    sys.exit(2)
+
+
+class Progress:
+    """Draws a bar for each stage and remembers how long it took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Advance]:
+        """One stage: a spinner until a total is known, then a bar."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description:<19}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        start = time.monotonic()
+        with Progress(*columns, console=err, transient=True) as bars:
+            task = bars.add_task(title, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+        self.seconds[title] = time.monotonic() - start
+        err.print(f"[green]done[/] {title:<19} {self.seconds[title]:6.1f} s")
+
+
+@app.command()
+def run(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs are archived.")] = Path("reports"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that exists.")] = False,
+) -> None:
+    """Tap the model, measure, and write the report to DIR/name/release/."""
+    from fmreport import config as settings
+    from fmreport import pipeline
+
+    progress, start = Progress(), time.monotonic()
+    done = pipeline.run(settings.load(config, overrides or ()), out=folder, force=force, watch=progress)
+    for figure in pipeline.telling(done):
+        out.print(f"  [bold]{escape(figure.value)}[/] {escape(figure.label)}")
+    for note in done.facts.notes:
+        out.print(f"  [yellow]note[/] {escape(note)}")
+    out.print(f"[bold]{escape(str(done.report))}[/] after {time.monotonic() - start:.1f} s")
+
+
+@app.command()
+def check(config: ConfigFile, overrides: Overrides = None) -> None:
+    """Find everything that can be wrong with a config, its images and its model file, without opening the model."""
+    from fmreport import config as settings
+    from fmreport import pipeline
+
+    pipeline.check(settings.load(config, overrides or ()))
+    out.print(f"{escape(str(config))}: nothing wrong")
+
+
+@app.command()
+def layers(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every layer: what is tapped, what could be, and what cannot and why."""
+    from fmreport import config as settings
+    from fmreport import pipeline
+
+    with err.status("Opening the model"):
+        found, taps, selected = pipeline.inventory(settings.load(config, overrides or ()))
+    if as_json:
+        rows = [{**asdict(tap), "shape": list(tap.shape), "selected": tap.name in selected} for tap in taps]
+        print(json.dumps({"layers": [asdict(layer) for layer in found], "taps": rows}, indent=1))
+        return
+    _print_layers(found, taps, selected)
+
+
+def _print_layers(found: tuple[Layer, ...], taps: tuple[Tap, ...], selected: set[str]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for title in ("layer", "type", "index", "shape", "parameters", "zeros"):
+        table.add_column(title, overflow="fold", justify="right" if title in ("index", "parameters") else "left")
+    by_layer: dict[str, list[Tap]] = {}
+    for tap in taps:
+        by_layer.setdefault(tap.layer, []).append(tap)
+    for layer in found:
+        for tap in by_layer.get(layer.path, []):
+            shape = " x ".join(map(str, tap.shape))
+            mark = "[green]*[/]" if tap.name in selected else ""
+            table.add_row(mark, escape(tap.name), tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
+        if layer.reason:
+            table.add_row(
+                "[yellow]-[/]", escape(layer.path), layer.type, "", escape(layer.reason), f"{layer.parameters:,}", ""
+            )
+    width = None if out.is_terminal else 240
+    out.print(table, width=width)
+    out.print(
+        f"{len(found)} layers, {len(taps)} taps, {len(selected)} selected ([green]*[/]); [yellow]-[/] cannot be tapped"
+    )
+
+
+@app.command()
+def render(
+    folder: RunFolder,
+    template: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Templates that override the report's own.")
+    ] = None,
+) -> None:
+    """Make the report again from a run's tables alone."""
+    from fmreport import pipeline
+
+    done = pipeline.render(folder, template=template, watch=Progress())
+    out.print(f"[bold]{escape(str(done.report))}[/]")
+
+
+@app.command()
+def new(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model file, builtin:NAME, a keras.applications name, or module:function.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Print a commented config for a model, to save and run."""
+    from fmreport import config as settings
+    from fmreport.report.environment import builtin_templates
+
+    print(settings.new_config(model, (builtin_templates() / "new.yaml.j2").read_text(encoding="utf-8")), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a config, for an editor's completion."""
+    from fmreport import config as settings
+
+    print(json.dumps(settings.json_schema(), indent=1))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fmreport {version('fmreport')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Nothing to do: options that stand before a command."""

@@ -1,0 +1,28 @@
+"""YAML to checked, frozen settings: every problem at once, with file and line."""
+
+from fmreport.config.models import ApplicationSection, BuilderSection, KerasSection, Model
+from fmreport.config.probes import FilesProbes, MaskValues, Probes, SkimageProbes
+from fmreport.config.sections import Author, FiguresSection, PreprocessSection, ReportSection, Selector
+from fmreport.config.settings import Config, from_dict, json_schema, load
+from fmreport.config.starter import new_config
+
+__all__ = [
+    "ApplicationSection",
+    "Author",
+    "BuilderSection",
+    "Config",
+    "FiguresSection",
+    "FilesProbes",
+    "KerasSection",
+    "MaskValues",
+    "Model",
+    "PreprocessSection",
+    "Probes",
+    "ReportSection",
+    "Selector",
+    "SkimageProbes",
+    "from_dict",
+    "json_schema",
+    "load",
+    "new_config",
+]

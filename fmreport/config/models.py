@@ -1,0 +1,78 @@
+"""The `model` section: where the model comes from, one class for each `kind`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from fmreport.config.base import CLASS_NAME, Imported, PathText, Positive, Section, Sha256, Value
+
+Feed = Literal["image", "zeros", "ones"]
+
+INPUTS = "for a model with several inputs: what each takes, by name: image, zeros or ones"
+
+
+def _with_an_image(inputs: Mapping[str, Feed]) -> Mapping[str, Feed]:
+    if inputs and "image" not in inputs.values():
+        raise ValueError("no input takes the image; give one of them `image`")
+    return inputs
+
+
+Inputs = Annotated[Mapping[str, Feed], AfterValidator(_with_an_image)]
+
+
+class KerasSection(Section):
+    """A saved Keras model."""
+
+    kind: Literal["keras"] = Field(description="a .keras or .h5 file, or a Keras SavedModel folder")
+    path: PathText = Field(description="the model's file or folder, relative to this file, or builtin:NAME")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file; another file stops the run")
+    trusted: bool = Field(default=False, description="run code that the file carries, such as Lambda layers")
+    custom_objects: tuple[Imported, ...] = Field(
+        default=(), description="classes that the file needs, each as module:Name"
+    )
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
+class ApplicationSection(Section):
+    """An architecture of keras.applications."""
+
+    kind: Literal["application"] = Field(description="an architecture of keras.applications")
+    name: str = Field(pattern=CLASS_NAME, description="name of its constructor, such as ResNet50V2")
+    weights: PathText | None = Field(
+        default=None, description="null for random weights, imagenet, or a weights file relative to this file"
+    )
+    classes: Positive | None = Field(
+        default=None, description="number of classes at its end; its own number where left out"
+    )
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+    @field_validator("classes")
+    @classmethod
+    def _imagenet_has_1000(cls, classes: int | None, info: ValidationInfo) -> int | None:
+        if classes not in (None, 1000) and info.data.get("weights") == "imagenet":
+            raise ValueError(f"the weights imagenet have 1000 classes, not {classes}")
+        return classes
+
+
+class BuilderSection(Section):
+    """A function that returns a model."""
+
+    kind: Literal["builder"] = Field(description="a Python function that returns a Keras model")
+    function: Imported = Field(description="module:function, importable from this file's folder")
+    weights: PathText | None = Field(default=None, description="a weights file, relative to this file")
+    arguments: Mapping[str, Value] = Field(default={}, description="keyword arguments for the function")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the weights file; another file stops the run")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+    @field_validator("sha256")
+    @classmethod
+    def _of_weights(cls, sha256: str | None, info: ValidationInfo) -> str | None:
+        if sha256 is not None and info.data.get("weights", "") is None:
+            raise ValueError("a hash without weights; name the file under weights")
+        return sha256
+
+
+Model = Annotated[KerasSection | ApplicationSection | BuilderSection, Field(discriminator="kind")]

@@ -1,0 +1,156 @@
+"""The sections that have one shape: authors, preprocessing, layer selectors, figures, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from fmreport.config.base import ORCID, Distinct, PathText, Positive, Positives, Section, Size, Text
+
+PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
+
+
+class Author(Section):
+    """Who stands behind a run."""
+
+    name: Text = Field(description="the name as it is printed")
+    orcid: str | None = Field(default=None, pattern=ORCID, description="ORCID iD, such as 0000-0002-1825-0097")
+
+
+class PreprocessSection(Section):
+    """What is done to an image before the model sees it; None leaves it to `like`, else to the model."""
+
+    like: Text | None = Field(default=None, description="name of a known recipe, such as bit or resnet_v2")
+    size: Size | None = Field(default=None, description="[height, width] in pixels, or one number for both")
+    resize: Literal["stretch", "crop", "pad"] | None = Field(
+        default=None,
+        description="how an image comes to that size: stretch, crop (scale and cut) or pad (scale and fill)",
+    )
+    range: tuple[float, float] | None = Field(
+        default=None, description="[low, high]: what pixel values 0 and 255 become"
+    )
+    colour: Literal["rgb", "bgr", "grey"] | None = Field(
+        default=None, description="order of the channels: rgb, bgr or grey"
+    )
+    mean: PerChannel | None = Field(
+        default=None, description="subtracted after `range`: one number per channel, or one for all"
+    )
+    std: PerChannel | None = Field(
+        default=None, description="divided by after `mean`: one number per channel, or one for all"
+    )
+
+    @field_validator("range")
+    @classmethod
+    def _ascending(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and not bounds[0] < bounds[1]:
+            raise ValueError(f"expected [low, high] with low below high, found [{bounds[0]:g}, {bounds[1]:g}]")
+        return bounds
+
+    @field_validator("mean", "std")
+    @classmethod
+    def _one_or_three(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is not None and len(values) == 2:
+            raise ValueError("expected 3 values (or 1 for all channels), found 2")
+        return values
+
+    @field_validator("std")
+    @classmethod
+    def _divides(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if any(value <= 0 for value in values or ()):
+            raise ValueError("expected numbers above 0: images are divided by them")
+        return values
+
+
+class Selector(Section):
+    """Which layers are meant: the keys narrow one another in the order in which they are written.
+
+    `steps` gives that order. Selectors that differ in it are different.
+    """
+
+    type: Text | None = Field(default=None, description="glob on the layer's class, such as Conv2D or *Conv*")
+    name: Text | None = Field(
+        default=None, description="glob on the layer's path: * stays within one level, ** crosses levels"
+    )
+    before: Text | None = Field(default=None, description="what such a layer reads: pooling, or a glob on its class")
+    index: Positives | None = Field(
+        default=None, description="one position or a list of them among what is left, from 1"
+    )
+    every: Positive | None = Field(default=None, description="every n-th of what is left, from the first on")
+
+    _steps: tuple[tuple[str, Any], ...] = PrivateAttr(())
+
+    @property
+    def steps(self) -> tuple[tuple[str, Any], ...]:
+        """(key, value) of the keys that are given, in the written order; `index` is always a tuple."""
+        return self._steps
+
+    @field_validator("*")
+    @classmethod
+    def _said(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("nothing stands here; give it a value or leave the key out")
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _ordered(cls, data: Any, handler: ModelWrapValidatorHandler[Selector]) -> Selector:
+        selector = handler(data)
+        if isinstance(data, Mapping):
+            if not data:
+                raise ValueError(f"selects nothing; give it at least one of {', '.join(cls.model_fields)}")
+            selector._steps = tuple((key, getattr(selector, key)) for key in data)
+        return selector
+
+    @model_serializer
+    def _written(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._steps}
+
+
+class FiguresSection(Section):
+    """Which channels are shown, and how."""
+
+    channels: int = Field(default=32, ge=1, le=512, description="how many channels of a tap are shown, at most")
+    random: int = Field(
+        default_factory=lambda data: min(8, data.get("channels", 32) // 4),
+        ge=0,
+        description="how many of them are drawn at random, for comparison; default: 8, at most a quarter of channels",
+    )
+    order: Literal["variance", "mean", "max", "zeros", "index"] = Field(
+        default="variance",
+        description="the rule that chooses the others: the largest variance, mean, max or zeros; or by index",
+    )
+    scale: Literal["channel", "tap"] = Field(
+        default="channel",
+        description="what the colours span: the range of each channel (shape), or of the tap (strength)",
+    )
+    tile: int = Field(
+        default=80, ge=8, le=1024, description="longest side of a shown map in pixels; larger maps are area-averaged"
+    )
+
+    @field_validator("random")
+    @classmethod
+    def _leaves_room(cls, random: int, info: ValidationInfo) -> int:
+        channels = info.data.get("channels")
+        if channels is not None and random >= channels:
+            raise ValueError(f"expected fewer than figures.channels ({channels}), found {random}")
+        return random
+
+
+class ReportSection(Section):
+    """What is written."""
+
+    formats: Distinct[Literal["html", "pdf"]] = Field(default=("html", "pdf"), description="html, pdf or both")
+    template: PathText | None = Field(
+        default=None, description="folder of templates that override blocks of the report, relative to this file"
+    )
+    budget_mb: float = Field(default=10.0, gt=0, description="size that a report should not pass, in megabytes")

@@ -1,0 +1,48 @@
+"""What can go wrong for a user: where, what, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FmreportError(Exception):
+    """An error a user can meet and mend. `str()` is the message; `fix` is the next step."""
+
+    def __init__(self, message: str, *, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class ConfigError(FmreportError):
+    """The config cannot be read or does not say what a run needs."""
+
+
+class SourceError(FmreportError):
+    """The model cannot be opened, or does not take what it is given."""
+
+
+class SelectorError(FmreportError):
+    """A layer selector asks for what the model does not have."""
+
+
+class ProbeError(FmreportError):
+    """An image or a mask cannot be found, read or used."""
+
+
+class StoreError(FmreportError):
+    """A run folder cannot be read or written."""
+
+
+class RenderError(FmreportError):
+    """A template or the typesetter refuses the page."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A `fix` for a name that is not known: the nearest of those that are, or all of them where none is near."""
+    known = list(names)
+    lowered = {each.lower(): each for each in known}
+    close = [lowered[each] for each in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
+    if close:
+        return f"nearest: {', '.join(close)}"
+    return f"one of: {', '.join(known)}" if known else "there is none"

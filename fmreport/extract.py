@@ -1,0 +1,244 @@
+"""Batches x taps x measures to the tables; then the few maps that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fmreport.errors import SourceError
+from fmreport.measures import Measure, Sum, load, merge
+from fmreport.measures.bins import BINS, ascending, edges
+from fmreport.measures.gather import gather, groups
+from fmreport.probes import Preprocess, ProbeSet
+from fmreport.records import Tap
+from fmreport.sources import TappableModel
+
+Advance = Callable[[int, int], None]
+Parts = dict[str, np.ndarray]
+
+LIVE_TENSORS = 8
+"""A forward pass keeps about so many tensors as large as its largest at once."""
+LARGEST_BATCH = 4
+"""More images at once make a CPU no faster, and their maps leave its caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the measuring pass makes: three of a run's tables, and what channels are chosen by."""
+
+    samples: pd.DataFrame
+    channels: pd.DataFrame
+    histograms: pd.DataFrame
+    unseen: dict[str, Parts]
+    """Per tap, the channels' sums over the probes whose maps are not shown (over all, where all are shown)."""
+
+
+@dataclass(slots=True)
+class _Accumulated:
+    """Everything about one tap that grows with the probes by addition, or by one row each."""
+
+    rows: list[Parts] = field(default_factory=list)
+    bins: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    channels: Parts = field(default_factory=dict)
+    unseen: Parts = field(default_factory=dict)
+
+
+def batch_size(model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, probes: int) -> int:
+    """Images per batch that keep the activations under `memory_mb`."""
+    if model.batch is not None:
+        return model.batch
+    per_image = 4 * LIVE_TENSORS * max(tap.elements for tap in taps)
+    return int(np.clip(memory_mb * 2**20 // per_image, 1, min(LARGEST_BATCH, probes)))
+
+
+def batches(probes: ProbeSet, preprocess: Preprocess, size: int) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    """Names and `(size, H, W, C)` images; the last batch is filled up with its last image, which has no name."""
+    names: list[str] = []
+    images: list[np.ndarray] = []
+    for probe in probes:
+        names.append(probe.name)
+        images.append(preprocess.apply(probe.image))
+        if len(names) == size:
+            yield tuple(names), np.stack(images)
+            names, images = [], []
+    if names:
+        yield tuple(names), np.stack(images + images[-1:] * (size - len(images)))
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """One model with the taps, probes and preprocessing of a run."""
+
+    model: TappableModel
+    taps: tuple[Tap, ...]
+    probes: ProbeSet
+    preprocess: Preprocess
+    batch: int
+    measures: Sequence[Measure] = field(default_factory=load)
+
+    def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
+        """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
+        fast = self._function(careful=False)
+        careful: Callable[[np.ndarray], dict[str, Parts]] | None = None
+        shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
+        accumulated = {tap.name: _Accumulated() for tap in self.taps}
+        done = 0
+        for names, images in batches(self.probes, self.preprocess, self.batch):
+            by_tap = fast(images)
+            doubtful = {tap: bad for tap, parts in by_tap.items() if (bad := _not_finite(parts)).any()}
+            if doubtful:
+                careful = careful or self._function(careful=True)
+                again = careful(images)
+                for tap, bad in doubtful.items():
+                    by_tap[tap] = {name: _replaced(value, again[tap][name], bad) for name, value in by_tap[tap].items()}
+            for tap, parts in by_tap.items():
+                self._add(accumulated[tap], names, parts, shown)
+            done += len(names)
+            advance(done, len(self.probes))
+        return self._tables(accumulated)
+
+    def show(
+        self, chosen: Mapping[str, np.ndarray], names: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+        """Pass 2: `(probe, {tap: (*spatial, K) maps})` of the chosen channels of each tap, one probe at a time."""
+        from keras import ops
+
+        taps = [tap for tap in self.taps if tap.name in chosen]
+
+        def pick(tensors: Mapping[str, Any]) -> dict[str, Any]:
+            # By place: a path may hold what a dict of tensors is not keyed by.
+            return {str(tap.order): ops.take(tensors[tap.name], chosen[tap.name], axis=-1) for tap in taps}
+
+        size = self.model.batch or 1
+        function = self.model.tapped(taps, pick, size=self.preprocess.size, batch=size)
+        for part, images in batches(self.probes.named(names), self.preprocess, size):
+            maps = function(images)
+            for i, name in enumerate(part):
+                yield name, {tap.name: np.asarray(maps[str(tap.order)][i], np.float32) for tap in taps}
+
+    def _function(self, *, careful: bool) -> Callable[[np.ndarray], dict[str, Parts]]:
+        """From images to each tap's sums, `(batch, ...)`."""
+        order = list(groups({tap.name: (self.batch, *tap.shape, tap.dtype) for tap in self.taps}))
+
+        def then(tensors: Mapping[str, Any]) -> Any:
+            return gather(self.measures, tensors, order, careful=careful)
+
+        function = self.model.tapped(self.taps, then, size=self.preprocess.size, batch=self.batch)
+
+        def parts(images: np.ndarray) -> dict[str, Parts]:
+            separate: dict[str, Parts] = {}
+            for group, sums in zip(order, function(images), strict=True):
+                for i, tap in enumerate(group):
+                    rows = slice(i * self.batch, (i + 1) * self.batch)
+                    separate[tap] = {name: value[rows] for name, value in sums.items()}
+            return separate
+
+        return parts
+
+    def _sums(self, per: str) -> list[Sum]:
+        return [s for measure in self.measures for s in measure.sums if s.per == per]
+
+    def _add(self, into: _Accumulated, names: tuple[str, ...], parts: Parts, shown: set[str]) -> None:
+        """Adds a batch: a row per image, everything else summed. Rows beyond the names are filling."""
+        n = len(names)
+        empty = parts["finite"][:n] == 0
+        parts = {name: value[:n] for name, value in parts.items()}
+        parts |= {name: np.where(empty, np.nan, parts[name]) for name in ("minimum", "maximum")}
+        per_channel, rows = self._sums("channel"), dict(parts)
+        rows |= merge(per_channel, parts, axis=1)
+        derived = _derived(self.measures, rows, "sample")
+        into.rows.append({"probe": np.array(names, object), **{s.name: rows[s.name] for s in per_channel}, **derived})
+        if "count" in parts:
+            into.bins += parts["count"].sum(axis=0)
+        into.channels = _merged(per_channel, into.channels, merge(per_channel, parts, axis=0))
+        unseen = np.array([name not in shown for name in names])
+        if unseen.any():
+            into.unseen = _merged(
+                per_channel,
+                into.unseen,
+                merge(per_channel, {s.name: parts[s.name][unseen] for s in per_channel}, axis=0),
+            )
+
+    def _tables(self, accumulated: Mapping[str, _Accumulated]) -> Tables:
+        samples, channels, histograms = [], [], []
+        low, high = edges()
+        for tap in self.taps:
+            a = accumulated[tap.name]
+            rows = {name: np.concatenate([row[name] for row in a.rows]) for name in a.rows[0]}
+            samples.append(pd.DataFrame({"probe": rows.pop("probe"), "tap": tap.name, **rows}))
+            derived = _derived(self.measures, a.channels, "channel")
+            channels.append(
+                pd.DataFrame({"tap": tap.name, "channel": np.arange(tap.channels), **a.channels, **derived})
+            )
+            counts = ascending(a.bins)
+            kept = np.flatnonzero(counts)
+            histograms.append(
+                pd.DataFrame({"tap": tap.name, "low": low[kept], "high": high[kept], "count": counts[kept]})
+            )
+        by_probe = {name: i for i, name in enumerate(self.probes.names)}
+        rows_of_samples = pd.concat(samples, ignore_index=True)
+        order = rows_of_samples["probe"].map(by_probe)
+        return Tables(
+            rows_of_samples.iloc[np.argsort(order.to_numpy(), kind="stable")].reset_index(drop=True),
+            pd.concat(channels, ignore_index=True),
+            pd.concat(histograms, ignore_index=True),
+            {name: a.unseen for name, a in accumulated.items()},
+        )
+
+
+def choose(tap: Tap, sums: Parts, rule: str, *, count: int, random: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(K,) channels, the best by `rule` first and `random` others last, and (K,) True where the rule chose."""
+    count = min(count, tap.channels)
+    drawn = min(random, tap.channels - 1, count - 1) if tap.channels > count else 0
+    score = _score(sums, rule)
+    # Stable, and by number where the score is equal or undefined.
+    ranked = np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")
+    best, rest = ranked[: count - drawn], ranked[count - drawn :]
+    others = np.sort(np.random.default_rng((seed, tap.order)).choice(rest, drawn, replace=False)) if drawn else rest[:0]
+    return np.concatenate([best, others]), np.arange(count) < count - drawn
+
+
+def _score(sums: Parts, rule: str) -> np.ndarray:
+    n = np.where(sums["finite"] > 0, sums["finite"], np.nan)
+    if rule == "variance":
+        spread = sums["squares"] / n - (sums["total"] / n) ** 2
+        return np.where(sums["minimum"] == sums["maximum"], 0.0, spread)
+    if rule == "mean":
+        return np.asarray(sums["total"] / n)
+    if rule == "max":
+        return np.where(np.isnan(n), np.nan, sums["maximum"])
+    if rule == "zeros":
+        return np.asarray(sums["zeros"] / n)
+    return -np.arange(len(n), dtype=np.float64)
+
+
+def _derived(measures: Sequence[Measure], sums: Parts, level: str) -> Parts:
+    """The columns that are defined at a level, in the order in which the measures declare them."""
+    columns: Parts = {}
+    with np.errstate(invalid="ignore"):
+        for measure in measures:
+            values = measure.derive(sums)
+            columns |= {d.column.name: values[d.column.name] for d in measure.columns if level in d.levels}
+    return columns
+
+
+def _merged(sums: Sequence[Sum], one: Parts, other: Parts) -> Parts:
+    if not one:
+        return other
+    return merge(sums, {name: np.stack([one[name], other[name]]) for name in one}, axis=0)
+
+
+def _not_finite(parts: Parts) -> np.ndarray:
+    """(batch,) where a float32 sum met NaN or Inf, or overflowed."""
+    values = [value for name, value in parts.items() if value.dtype.kind == "f" and value.ndim == 2]
+    if not values:
+        raise SourceError("no measure gathers a sum that shows NaN", fix="keep `moments` among the measures")
+    return np.logical_or.reduce([~np.isfinite(value).all(axis=1) for value in values])
+
+
+def _replaced(value: np.ndarray, other: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.where(where.reshape(-1, *(1,) * (value.ndim - 1)), other, value)

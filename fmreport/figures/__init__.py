@@ -1,0 +1,33 @@
+"""Tables -> matplotlib Figures; tiles -> mosaics. Figures are views of a run's tables and need no model."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fmreport.figures.plots import Plot
+    from fmreport.store import Run
+
+FIGURES = {
+    "sparsity_by_depth": "fmreport.figures.sparsity_by_depth:draw",
+    "shape_by_depth": "fmreport.figures.shape_by_depth:draw",
+}
+"""Every figure by name, in the order in which a report shows them; what a row names is imported on use."""
+
+
+def draw(name: str, run: Run) -> Plot:
+    """The named figure of a run."""
+    from fmreport.figures import plots
+
+    module, _, attribute = FIGURES[name].partition(":")
+    with plots.style():
+        plot: Plot = getattr(import_module(module), attribute)(run)
+    return plot
+
+
+def render_all(run: Run) -> dict[str, bytes]:
+    """Every figure as SVG, by name; the same bytes for the same tables."""
+    from fmreport.figures import plots
+
+    return {name: plots.to_svg(draw(name, run)) for name in FIGURES}

@@ -1,0 +1,185 @@
+"""How every plot looks, and how it becomes SVG: no pyplot, no dates, the same bytes every time.
+
+Colours are few and known, so that a page can replace them by its own (`themed`), as for dark mode.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fmreport.figures.glyphs import drawable
+
+INK, MUTED, RULE, BAND, PAPER = "#20242b", "#5d6673", "#d5dae1", "#f2f4f7", "#fefefe"
+FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#6b4fa0"
+ROLES = {
+    "ink": INK,
+    "muted": MUTED,
+    "rule": RULE,
+    "band": BAND,
+    "paper": PAPER,
+    "first": FIRST,
+    "second": SECOND,
+    "third": THIRD,
+}
+"""Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
+WIDTH = 7.1
+"""Inches: the text width of an A4 page."""
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.titlepad": 14,
+    "axes.labelsize": 8,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "xtick.major.width": 0.6,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "fmreport",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawn figure with the words that go with it."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    """What the figure shows, in numbers, for who cannot see it."""
+    figure: Figure
+
+
+def style() -> AbstractContextManager[None]:
+    """The settings under which figures are drawn and written; matplotlib's own are back afterwards."""
+    return mpl.rc_context(STYLE)
+
+
+def new_figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of the text's width and `height` inches, with panels one above the other on one x axis."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(panels, 1, sharex=True, squeeze=False)
+    return figure, list(grid[:, 0])
+
+
+def to_svg(plot: Plot) -> bytes:
+    """The SVG of a plot, its text drawn as paths."""
+    buffer = io.BytesIO()
+    with style():
+        FigureCanvasSVG(plot.figure)
+        plot.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": plot.title})
+    return buffer.getvalue()
+
+
+def themed(svg: bytes, name: str) -> str:
+    """The `<svg>` element alone, with colours by role and with ids of its own, to stand inside a page."""
+    text = svg.decode("utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", text))
+    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r"(url\(|href=\")#", lambda m: f"{m[1]}#{name}-", text)
+    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
+    text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
+    for role, colour in ROLES.items():
+        text = text.replace(colour, f"var(--plot-{role}, {colour})")
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:
+    """The x axis: position in the run, from 1; the top level of the paths as bands, where there are few."""
+    count = len(taps)
+    for panel in axes:
+        panel.set_xlim(0.4, count + 0.6)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, steps=[1, 2, 5, 10]))
+    axes[-1].set_xlabel("tap, in the order in which the model runs")
+    groups = _groups(taps)
+    if not 1 < len(groups) <= 12:
+        return
+    for i, (label, first, last) in enumerate(groups):
+        for panel in axes:
+            if i % 2 == 0:
+                panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
+        room = int((last - first + 1) / count * 95)
+        if room >= 4:
+            short = label if len(label) <= room else label[: room - 1] + "…"
+            axes[0].text(
+                (first + last) / 2,
+                1.02,
+                drawable(short),
+                transform=axes[0].get_xaxis_transform(),
+                ha="center",
+                va="bottom",
+                fontsize=7,
+                color=MUTED,
+            )
+
+
+def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], *, gap: float = 0.08) -> None:
+    """Writes (y, text, colour) at the right edge, at least `gap` (a fraction of the height) apart; NaN is left out.
+
+    The axis must have its final limits.
+    """
+    to_fraction = axes.transData + axes.transAxes.inverted()
+    position = -np.inf
+    for y, text, colour in sorted(label for label in labels if np.isfinite(label[0])):
+        position = max(float(to_fraction.transform((1, y))[1]), position + gap)
+        axes.annotate(
+            text,
+            (1, position),
+            xycoords="axes fraction",
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def last(values: np.ndarray) -> float:
+    """The last finite value; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if finite.size else float("nan")
+
+
+def _groups(taps: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(first part of the path, first position, last position) of neighbours that share it."""
+    groups: list[tuple[str, int, int]] = []
+    for position, tap in enumerate(taps, 1):
+        label = tap.split("/")[0]
+        if groups and groups[-1][0] == label:
+            groups[-1] = (label, groups[-1][1], position)
+        else:
+            groups.append((label, position, position))
+    return groups

@@ -1,0 +1,85 @@
+"""Measures: activations of one tap in, numbers that add up out.
+
+A measure gathers *sums* inside the model's graph, image by image, and derives its *columns* from sums at any level:
+of one image, of one channel over all images, or of a whole tap. Because sums add (or take a minimum or maximum),
+measuring the probes in parts and merging equals measuring them whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from fmreport.records import Column
+
+if TYPE_CHECKING:
+    from fmreport.measures.activations import Activations
+
+MEASURES = {
+    "counts": "fmreport.measures.counts:Counts",
+    "moments": "fmreport.measures.moments:Moments",
+    "zeros": "fmreport.measures.zeros:Zeros",
+    "hoyer": "fmreport.measures.hoyer:Hoyer",
+    "treves_rolls": "fmreport.measures.treves_rolls:TrevesRolls",
+    "distribution": "fmreport.measures.distribution:Distribution",
+}
+"""Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
+
+Level = Literal["sample", "channel", "tap"]
+Sums = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One gathered quantity and the way in which its parts combine."""
+
+    column: Column
+    per: Literal["channel", "image", "bin"]
+    """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`."""
+    combine: Literal["add", "min", "max"] = "add"
+
+    @property
+    def name(self) -> str:
+        """The key under which `gather` returns it."""
+        return self.column.name
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column that a measure derives from sums, and the levels at which it is defined."""
+
+    column: Column
+    levels: tuple[Level, ...] = ("sample", "channel", "tap")
+
+
+class Measure(Protocol):
+    """What a row of `MEASURES` names."""
+
+    sums: Sequence[Sum]
+    columns: Sequence[Derived]
+
+    def gather(self, x: Activations) -> dict[str, Any]:
+        """The sums of each image, written once in `keras.ops`; float64 for sums, integers for counts."""
+
+    def derive(self, sums: Sums) -> dict[str, np.ndarray]:
+        """Columns from merged sums (those of `counts` included), elementwise over their leading axes."""
+
+
+def load(names: Sequence[str] = tuple(MEASURES)) -> list[Measure]:
+    """The named measures, in the order of the registry."""
+    measures: list[Measure] = []
+    for name in MEASURES:
+        if name in names:
+            module, _, attribute = MEASURES[name].partition(":")
+            measures.append(getattr(import_module(module), attribute)())
+    return measures
+
+
+def merge(sums: Sequence[Sum], parts: Mapping[str, np.ndarray], axis: int) -> dict[str, np.ndarray]:
+    """The parts along `axis` combined into one, each sum by its own rule; a NaN extreme is one of no values."""
+    reduce = {"add": np.sum, "min": np.fmin.reduce, "max": np.fmax.reduce}
+    return {s.name: reduce[s.combine](parts[s.name], axis=axis) for s in sums if s.name in parts}

@@ -1,0 +1,60 @@
+"""A batch of one tap's activations as measures meet it, with what several of them need computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from fmreport.measures.bins import BINS, count_bins
+
+
+class Activations:
+    """Activations `(B, *spatial, C)`, of rank 3 at least, in float32 or float64, every entry finite.
+
+    `nan` and `inf` are boolean tensors of the same shape that say where a 0 stands for NaN or Inf; both None where
+    every value was finite to begin with.
+    """
+
+    def __init__(self, values: Any, *, nan: Any = None, inf: Any = None) -> None:
+        self.values, self.nan, self.inf = values, nan, inf
+
+    @classmethod
+    def careful(cls, values: Any) -> Activations:
+        """In float64, with NaN and Inf replaced by 0 and marked."""
+        from keras import ops
+
+        nan, inf = ops.isnan(values), ops.isinf(values)
+        kept = ops.where(ops.logical_or(nan, inf), ops.cast(0, values.dtype), values)
+        return cls(ops.cast(kept, "float64"), nan=nan, inf=inf)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """The axes between the batch and the channels."""
+        return tuple(range(1, len(self.values.shape) - 1))
+
+    @cached_property
+    def valid(self) -> Any:
+        """Boolean tensor: which values are finite; None where all are."""
+        from keras import ops
+
+        return None if self.nan is None else ops.logical_not(ops.logical_or(self.nan, self.inf))
+
+    @cached_property
+    def minimum(self) -> Any:
+        """`(B, C)` smallest finite value; Inf where there is none."""
+        from keras import ops
+
+        values = self.values if self.valid is None else ops.where(self.valid, self.values, float("inf"))
+        return ops.min(values, axis=self.spatial)
+
+    @cached_property
+    def bins(self) -> Any:
+        """`(B, BINS)` int32 counts of the finite values, in the bits' order."""
+        from keras import ops
+
+        counts = count_bins(self.values)
+        if self.valid is None:
+            return counts
+        everywhere = (*self.spatial, len(self.values.shape) - 1)
+        replaced = ops.sum(ops.cast(ops.logical_not(self.valid), "int32"), axis=everywhere)
+        return counts - replaced[:, None] * ops.cast(ops.arange(BINS) == 0, "int32")

@@ -1,0 +1,58 @@
+"""Fixed bins for histograms: the float32 values that share sign, exponent and the first bits of the mantissa.
+
+No logarithm is taken, bins are the same for every tap of every model, and merging is addition. With four bits of the
+mantissa a bin is at most 1/16 of its value wide.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+MANTISSA_BITS = 4
+SHIFT = 23 - MANTISSA_BITS
+HALF = 1 << (8 + MANTISSA_BITS)
+"""Bins of one sign; in the order of the bits the negative half comes second."""
+BINS = 2 * HALF
+SUBNORMAL = 1 << MANTISSA_BITS
+"""Bins of exponent 0 in one sign: zero and what is too small for a normal float32, taken together as zero."""
+ZERO_BINS = (0, HALF)
+
+
+def count_bins(values: Any) -> Any:
+    """`(B, BINS)` int32: how many values of each image `(B, *spatial, C)` fall into each bin, in the bits' order."""
+    from keras import ops
+
+    # Unsigned, so that the shift alone makes the index: every further pass over the values costs as much as a measure.
+    bits = ops.view(ops.cast(values, "float32"), "uint32")
+    index = ops.view(ops.right_shift(bits, ops.cast(SHIFT, "uint32")), "int32")
+    # Image by image: one long row is counted by all cores at once, several short rows are not.
+    return ops.stack([ops.bincount(ops.reshape(index[i], (-1,)), minlength=BINS) for i in range(values.shape[0])])
+
+
+def edges() -> tuple[np.ndarray, np.ndarray]:
+    """Signed `(low, high)` of every bin, float64, in ascending order of value; subnormal bins are `(0, 0)`."""
+    infinity = 0xFF << MANTISSA_BITS  # bins from here on hold Inf and NaN, which are never counted
+    start = (np.arange(HALF, dtype=np.uint32).clip(max=infinity) << SHIFT).view(np.float32).astype(np.float64)
+    stop = np.append(start[1:], np.inf)
+    start[:SUBNORMAL] = stop[:SUBNORMAL] = 0
+    return np.concatenate([-stop[::-1], start]), np.concatenate([-start[::-1], stop])
+
+
+def ascending(counts: np.ndarray) -> np.ndarray:
+    """Counts `(..., BINS)` brought from the bits' order into that of `edges`, everything that is 0 in one bin."""
+    positive, negative = counts[..., :HALF], counts[..., HALF:]
+    ordered = np.concatenate([negative[..., ::-1], positive], axis=-1)
+    middle = slice(HALF - SUBNORMAL, HALF + SUBNORMAL)
+    zero = ordered[..., middle].sum(-1)
+    ordered[..., middle] = 0
+    ordered[..., HALF] = zero
+    return ordered
+
+
+def edge_below(value: float) -> float:
+    """The largest edge of a bin at or below a value of 0 or more."""
+    bits = np.array(value, np.float32).view(np.uint32) >> SHIFT << SHIFT
+    edge = float(np.array(bits, np.uint32).view(np.float32))
+    return edge if edge >= np.finfo(np.float32).tiny else 0.0

@@ -1,0 +1,61 @@
+"""All measures of all taps, appended to the model's graph in as few operations as possible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fmreport.measures import Measure
+from fmreport.measures.activations import Activations
+
+SMALL = 1 << 18
+"""Values up to which taps of one shape are measured together: starting an operation costs as much as 100,000 values."""
+TOGETHER = 1 << 21
+"""Values that are measured together at most, so that early activations need not wait long for late ones."""
+
+
+def gather(
+    measures: Sequence[Measure], tensors: Mapping[str, Any], order: Sequence[Sequence[str]], *, careful: bool = False
+) -> list[dict[str, Any]]:
+    """Sums for each group of taps in `order` (see `groups`), each `(taps x batch, ...)`.
+
+    `careful` measures in float64 and leaves NaN and Inf out.
+    """
+    from keras import ops
+    from keras.backend import standardize_dtype
+
+    gathered = []
+    for group in order:
+        parts = [_at_least_rank_3(tensors[name]) for name in group]
+        stacked = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
+        wide = standardize_dtype(stacked.dtype) == "float64"
+        x = (
+            Activations.careful(stacked)
+            if careful
+            else Activations(ops.cast(stacked, "float64" if wide else "float32"))
+        )
+        gathered.append({name: value for measure in measures for name, value in measure.gather(x).items()})
+    return gathered
+
+
+def groups(shapes: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, ...]]:
+    """Taps that are measured together, those of one small shape `(B, *spatial, C)` and one dtype (its last entry)."""
+    open_groups: dict[tuple[Any, ...], list[str]] = {}
+    for name, shape in shapes.items():
+        size = math.prod(shape[:-1])
+        if size > SMALL:
+            yield (name,)
+            continue
+        group = open_groups.setdefault(shape, [])
+        group.append(name)
+        if (len(group) + 1) * size > TOGETHER:
+            yield tuple(open_groups.pop(shape))
+    yield from (tuple(group) for group in open_groups.values())
+
+
+def _at_least_rank_3(tensor: Any) -> Any:
+    """`(B, C)` as one position of C channels; everything else as it is."""
+    from keras import ops
+
+    return ops.expand_dims(tensor, 1) if len(tensor.shape) == 2 else tensor

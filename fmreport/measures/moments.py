@@ -1,0 +1,58 @@
+"""Mean, standard deviation and extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fmreport.measures import Derived, Sum, Sums
+from fmreport.measures.activations import Activations
+from fmreport.measures.reduce import total
+from fmreport.records import Column
+
+
+class Moments:
+    """First and second moment, minimum and maximum of the finite values."""
+
+    sums = (
+        Sum(Column("total", "activation", "sum of the values"), "channel"),
+        Sum(Column("squares", "activation^2", "sum of the squared values"), "channel"),
+        Sum(Column("minimum", "activation", "smallest value"), "channel", "min"),
+        Sum(Column("maximum", "activation", "largest value"), "channel", "max"),
+    )
+    columns = (
+        Derived(Column("mean", "activation", "mean of the values")),
+        Derived(Column("std", "activation", "population standard deviation of the values")),
+    )
+
+    def gather(self, x: Activations) -> dict[str, Any]:
+        """Sums in float64. Squares are taken about the channel's mean, so that a large mean hides no small variance."""
+        from keras import ops
+
+        values, positions = x.values, float(np.prod(x.values.shape[1:-1]))
+        sums, highest = total(values), values
+        missing = ops.zeros((), dtype="float64")
+        if x.valid is not None:
+            highest = ops.where(x.valid, values, -np.inf)
+            missing = positions - total(ops.cast(x.valid, values.dtype))
+        n = positions - missing
+        pivot = ops.cast(sums / ops.maximum(n, 1), values.dtype)
+        spread = ops.expand_dims(pivot, axis=x.spatial)
+        exact = ops.cast(pivot, "float64")
+        # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
+        about = total(ops.square(values - spread)) - missing * exact * exact
+        return {
+            "total": sums,
+            "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
+            "minimum": ops.cast(x.minimum, "float64"),
+            "maximum": ops.cast(ops.max(highest, axis=x.spatial), "float64"),
+        }
+
+    def derive(self, sums: Sums) -> dict[str, np.ndarray]:
+        """NaN where there is no finite value; a standard deviation of exactly 0 where all values are equal."""
+        n = np.where(sums["finite"] > 0, sums["finite"], np.nan)
+        mean = sums["total"] / n
+        variance = np.maximum(sums["squares"] / n - mean**2, 0)
+        std = np.where(sums["minimum"] == sums["maximum"], 0.0, np.sqrt(variance))
+        return {"mean": mean, "std": np.where(np.isnan(n), np.nan, std)}

@@ -1,0 +1,70 @@
+"""One row per tap, pooled over all probes: a view of the other tables, and what the layer table of a report shows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from fmreport.measures import load, merge
+from fmreport.measures.distribution import QUANTILES, from_bins
+from fmreport.records import LAYERS, Column
+
+STATES = ("silent", "near_silent", "always_on", "constant")
+
+COLUMNS = (
+    Column(
+        "zero_fraction_macro", "1", "mean over channels of the share of exact zeros; zero_fraction pools all values"
+    ),
+    Column("population_sparseness", "1", "mean over images of the sample's population sparseness"),
+    Column("lifetime_sparseness", "1", "mean over channels of the channel's lifetime sparseness"),
+    *(Column(state, "count", f"channels that are {state.replace('_', ' ')} on this probe set") for state in STATES),
+)
+"""Columns that mean something else here than in the table they come from."""
+
+
+def summarise(taps: pd.Series, samples: pd.DataFrame, channels: pd.DataFrame, histograms: pd.DataFrame) -> pd.DataFrame:
+    """The summary, one row per tap in the order of `taps`."""
+    by_tap = [dict(list(frame.groupby("tap", sort=False))) for frame in (samples, channels, histograms)]
+    nothing = histograms.iloc[:0]
+    return pd.DataFrame([_row(tap, by_tap[0][tap], by_tap[1][tap], by_tap[2].get(tap, nothing)) for tap in taps])
+
+
+def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.DataFrame) -> dict[str, object]:
+    measures = load()
+    per_channel = [s for measure in measures for s in measure.sums if s.per == "channel"]
+    sums = merge(per_channel, {s.name: channels[s.name].to_numpy()[None] for s in per_channel}, axis=1)
+    derived = {name: value for measure in measures for name, value in measure.derive(sums).items()}
+    finite = int(sums["finite"][0])
+    rms = math.sqrt(float(sums["squares"][0]) / finite) if finite else math.nan
+    bins = from_bins(*(histogram[name].to_numpy() for name in ("low", "high", "count")), rms)
+    return {
+        "tap": tap,
+        **{name: int(sums[name][0]) for name in ("finite", "nan", "inf")},
+        "zero_fraction": float(derived["zero_fraction"][0]),
+        "zero_fraction_macro": _mean(channels["zero_fraction"]),
+        **{name: bins[name] for name in ("near_zero_fraction", "near_zero_eps", "gini")},
+        "hoyer_limit": float(derived["hoyer_limit"][0]),
+        "population_sparseness": _mean(samples["population_sparseness"]),
+        "lifetime_sparseness": _mean(channels["lifetime_sparseness"]),
+        **{state: int(channels[state].sum()) for state in STATES},
+        **{name: float(derived[name][0]) for name in ("mean", "std")},
+        **{name: float(sums[name][0]) if finite else math.nan for name in ("minimum", "maximum")},
+        **{name: bins[name] for name in QUANTILES},
+    }
+
+
+def _mean(values: pd.Series) -> float:
+    """The mean of what is defined; NaN where nothing is."""
+    defined = values.to_numpy(np.float64)
+    defined = defined[~np.isnan(defined)]
+    return float(defined.mean()) if defined.size else math.nan
+
+
+def columns_of_tables() -> dict[str, Column]:
+    """Meaning, unit and source of the columns of `layers` and of what is measured, by name, as the summary means them."""
+    measured = [
+        c for measure in load() for c in (*(s.column for s in measure.sums), *(d.column for d in measure.columns))
+    ]
+    return {column.name: column for column in (*LAYERS, *measured, *COLUMNS)}

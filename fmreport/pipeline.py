@@ -1,0 +1,277 @@
+"""run, render, check, layers: the stages in order, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from fmreport import config as settings
+from fmreport import figures, layers, probes, sources, tiles
+from fmreport.config import Config
+from fmreport.errors import FmreportError, RenderError
+from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
+from fmreport.measures.summary import summarise
+from fmreport.records import LAYERS, Facts, Layer, Tap
+from fmreport.report import html, pdf
+from fmreport.store import Draft, Run, check_free, drafting
+
+REPORTS = Path("reports")
+PACKAGES = (
+    "fmreport",
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-image",
+    "pillow",
+    "typst",
+)
+"""Packages whose versions decide what a run holds."""
+PICTURES = 24
+"""Probes whose pictures a run keeps, the displayed ones first."""
+
+
+class Watch(Protocol):
+    """Follows a run; the command line draws progress bars with it."""
+
+    def stage(self, title: str) -> AbstractContextManager[Advance]:
+        """One stage, from beginning to end of the context; what it yields is called with (done, total)."""
+
+
+class Unwatched:
+    """Follows nothing."""
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Advance]:
+        """Drops all progress."""
+        yield lambda done, total: None
+
+
+def run(
+    config: Config | Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | str = REPORTS,
+    force: bool = False,
+    watch: Watch | None = None,
+) -> Run:
+    """Extracts, analyses and renders what a config asks for, into `out/<name>/<release>/`.
+
+    Raises an `FmreportError` that says where, what and the next step; then nothing is written, and a run that was there
+    before stays as it was. `force` replaces a run that exists.
+    """
+    config = config if isinstance(config, Config) else settings.load(config, overrides)
+    watch = watch or Unwatched()
+    destination = Path(out) / config.name / config.release
+    check_free(destination, force=force)
+    _check_template(config)
+    with watch.stage("Reading the probes") as advance:
+        probe_set = probes.collect(config.probes, config.folder, advance=advance)
+        displayed = probes.displayed(probe_set.names, config.display)
+    with watch.stage("Opening the model"):
+        model = sources.open_source(config)
+        preprocess = preprocessing(config, model)
+        inventory, all_taps = model.inventory(preprocess.size)
+        taps = layers.select(config, all_taps)
+    batch = config.batch or batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
+    extraction = Extraction(model, taps, probe_set, preprocess, model.batch or batch)
+    with watch.stage("Measuring") as advance:
+        tables = extraction.measure(displayed, advance)
+    with drafting(destination, force=force) as draft:
+        with watch.stage("Showing") as advance:
+            _write_maps(draft, extraction, tables, config, displayed, advance)
+            _write_pictures(draft, probe_set, displayed)
+        facts = Facts(
+            name=config.name,
+            release=config.release,
+            title=config.title,
+            config=config.resolved(),
+            model=asdict(model.identity),
+            preprocess=preprocess.describe(),
+            probes=probe_set.facts,
+            displayed=displayed,
+            channel_rule=_rule(config, probe_set, displayed),
+            versions={name: version(name) for name in PACKAGES},
+            notes=(*probe_set.notes, *_notes(tables, inventory)),
+        )
+        _write_tables(draft, tables, taps, inventory)
+        with watch.stage("Rendering") as advance:
+            _render(draft, facts, config.resolve(config.report.template) if config.report.template else None, advance)
+    return Run.open(destination)
+
+
+def render(folder: Path | str, *, template: Path | None = None, watch: Watch | None = None) -> Run:
+    """Makes the report of a run again from its tables alone; `template` overrides the config's folder of templates."""
+    source = Run.open(folder)
+    with drafting(source.folder, force=True) as draft:
+        for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
+            kept = path.relative_to(source.folder)
+            if kept.parts[0] in ("tables", "maps"):
+                draft.write(kept.as_posix(), path.read_bytes())
+        with (watch or Unwatched()).stage("Rendering") as advance:
+            _render(draft, source.facts, template, advance)
+    return Run.open(folder)
+
+
+def check(config: Config) -> None:
+    """Raises one error with everything that can be known to be wrong without the model's framework."""
+    problems: list[FmreportError] = []
+    for step in (_check_template, _check_probes, sources.check):
+        try:
+            step(config)
+        except FmreportError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        lines = "".join(f"\n- {problem}\n  {problem.fix}" for problem in problems)
+        raise FmreportError(f"{len(problems)} problems:{lines}", fix="mend each of them")
+
+
+def inventory(config: Config) -> tuple[tuple[Layer, ...], tuple[Tap, ...], set[str]]:
+    """Every layer and tap of a config's model, and the names of the taps that the config selects."""
+    model = sources.open_source(config)
+    found, taps = model.inventory(preprocessing(config, model).size)
+    return found, taps, {tap.name for tap in layers.select(config, taps)}
+
+
+def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
+    """The config's preprocessing, completed by what the model is known to need."""
+    known = probes.recipe_for_application(config.model.name) if config.model.kind == "application" else None
+    image = model.image_input
+    return probes.resolve(config.preprocess, default_like=known, model_size=image.size, model_channels=image.channels)
+
+
+def _check_template(config: Config) -> None:
+    if config.report.template and not config.resolve(config.report.template).is_dir():
+        raise RenderError(
+            f"{config.where('report', 'template')}: report.template: {config.report.template} is no folder",
+            fix="give a folder that holds report.html.j2 or report.typ.j2, relative to the config",
+        )
+
+
+def _check_probes(config: Config) -> None:
+    found = probes.collect(config.probes, config.folder)
+    probes.displayed(found.names, config.display)
+
+
+def layers_table(taps: Sequence[Tap]) -> pd.DataFrame:
+    """The `layers` table: what needs no image, one row per tap."""
+    rows = []
+    for tap in taps:
+        height, width = tap.grid if len(tap.grid) == 2 else (None, None)
+        shape = " x ".join(map(str, tap.shape))
+        row = {
+            "tap": tap.name,
+            "shape": shape,
+            "height": height,
+            "width": width,
+            "channels": tap.channels,
+            "elements": tap.elements,
+        }
+        row |= {
+            name: getattr(tap, name)
+            for name in ("layer", "type", "order", "index", "dtype", "parameters", "zeros", "zeros_reason")
+        }
+        rows.append({column.name: row[column.name] for column in LAYERS})
+    return pd.DataFrame(rows).astype({"height": "Int64", "width": "Int64"})
+
+
+def _write_tables(draft: Draft, tables: Tables, taps: Sequence[Tap], inventory: Sequence[Layer]) -> None:
+    listed = layers_table(taps)
+    draft.write_table("layers", listed)
+    draft.write_table(
+        "inventory", pd.DataFrame([{**asdict(layer), "taps": " ".join(layer.taps)} for layer in inventory])
+    )
+    for name in ("samples", "channels", "histograms"):
+        draft.write_table(name, getattr(tables, name))
+    draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
+
+
+def _write_maps(
+    draft: Draft, extraction: Extraction, tables: Tables, config: Config, displayed: Sequence[str], advance: Advance
+) -> None:
+    mapped = {tap.name: tap for tap in extraction.taps if tiles.is_map(tap)}
+    if not mapped:
+        return
+    options = config.figures
+    picked = {
+        name: choose(
+            tap, tables.unseen[name], options.order, count=options.channels, random=options.random, seed=config.seed
+        )
+        for name, tap in mapped.items()
+    }
+    made: dict[str, list[tiles.Tile]] = {name: [] for name in mapped}
+    chosen: Mapping[str, np.ndarray] = {name: channels for name, (channels, _) in picked.items()}
+    for done, (_, maps) in enumerate(extraction.show(chosen, displayed), start=1):
+        for name, values in maps.items():
+            made[name].append(tiles.tile(values, longest=options.tile))
+        advance(done, len(displayed))
+    for name, tap in mapped.items():
+        draft.write_tiles(tap.order, tiles.together(tap, displayed, *picked[name], made[name]))
+
+
+def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequence[str]) -> None:
+    names = [*displayed, *(name for name in probe_set.names if name not in displayed)][:PICTURES]
+    pictures, masks = {}, {}
+    for probe in probe_set.named(names):
+        pictures[probe.name] = probes.thumbnail(probe.image)
+        if probe.mask is not None:
+            masks[probe.name] = probes.mask_thumbnail(probe.mask)
+    draft.write_pictures(pictures, masks)
+
+
+def _render(draft: Draft, facts: Facts, template: Path | None, advance: Advance) -> None:
+    """Everything that is a view of the tables; the manifest last."""
+    draft.write_manifest(facts)
+    drawn = Run.open(draft.folder)
+    report = facts.config["report"]
+    for name, svg in figures.render_all(drawn).items():
+        draft.write(f"figures/{name}.svg", svg)
+    makers = {
+        "html": lambda: html.render(drawn, template_dir=template, budget_mb=report["budget_mb"]),
+        "pdf": lambda: pdf.render(drawn, template_dir=template),
+    }
+    for done, kind in enumerate(report["formats"], start=1):
+        draft.write(f"report.{kind}", makers[kind]())
+        advance(done, len(report["formats"]))
+    draft.write_manifest(facts)
+
+
+def _rule(config: Config, probe_set: probes.ProbeSet, displayed: Sequence[str]) -> str:
+    """How the shown channels were chosen, as a sentence."""
+    options, others = config.figures, len(probe_set) - len(displayed)
+    words = {
+        "index": "the first by number",
+        "zeros": "those with the most zeros",
+        "max": "those with the largest maximum",
+    }
+    what = words.get(options.order, f"those with the largest {options.order}")
+    seen = (
+        f"the {others} probes that are not shown" if others else "the shown probes themselves, as there are no others"
+    )
+    drawn = (
+        f"; {options.random} more were drawn at random (seed {config.seed}) for comparison" if options.random else ""
+    )
+    measured = "" if options.order == "index" else f", measured on {seen}"
+    return f"Shown are up to {options.channels - options.random} channels of each tap, {what}{measured}{drawn}."
+
+
+def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
+    notes = []
+    bad = tables.samples[tables.samples[["nan", "inf"]].sum(axis=1) > 0]
+    for tap, rows in bad.groupby("tap", sort=False):
+        nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
+        notes.append(f"{tap} holds {nan} NaN and {inf} infinite values, left out of every measure (on {probe})")
+    if silent := [layer for layer in inventory if layer.reason and not layer.reason.startswith("an input")]:
+        notes.append(f"{len(silent)} of {len(inventory)} layers have no tap; the inventory says why")
+    return notes

@@ -1,0 +1,138 @@
+"""The probes of a run: what each is, known beforehand; its pixels, decoded each time they are asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from fmreport.errors import ProbeError, nearest
+from fmreport.probes.masks import Meaning, found
+from fmreport.probes.reading import Decoder, decode_image, decode_levels
+from fmreport.records import Probe, ProbeFact
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFile:
+    """Where an image and its mask lie, and how the mask is read."""
+
+    path: Path
+    origin: str
+    """The path from the config's folder, or `skimage:cat`."""
+    mask: Path | None = None
+    mask_origin: str = ""
+    meaning: Meaning = field(default_factory=Meaning)
+
+    def load(self, name: str) -> tuple[Probe, ProbeFact, frozenset[int]]:
+        """The decoded probe, what the manifest says of it, and the values its mask file holds.
+
+        Raises `ProbeError`, which names the file, for whatever makes the image or its mask unusable.
+        """
+        if not self.origin.isprintable():
+            # Bytes that are no UTF-8, or control characters, which neither the tables nor the report could hold.
+            raise ProbeError(f"{self.origin!a} has a name that cannot be printed", fix="rename the file")
+        image, sha256 = _decoded(self.path, self.origin, decode_image)
+        height, width = image.shape[:2]
+        mask, mask_sha256, values = None, "", frozenset[int]()
+        if self.mask is not None:
+            if not self.mask.is_file():
+                raise ProbeError(
+                    f"{self.origin} has no mask: there is no file {self.mask_origin}",
+                    fix="add the mask, or mend the pattern of masks:",
+                )
+            levels, mask_sha256 = _decoded(self.mask, self.mask_origin, decode_levels)
+            self._same_size(levels.shape, (height, width))
+            mask, values = _named(self.mask_origin, lambda: self.meaning.apply(levels)), found(levels)
+        fact = ProbeFact(name, self.origin, sha256, (height, width), mask is not None, self.mask_origin, mask_sha256)
+        return Probe(name, image, self.origin, sha256, mask), fact, values
+
+    def _same_size(self, mask: tuple[int, ...], image: tuple[int, int]) -> None:
+        if mask == image:
+            return
+        turned = (
+            "; the image is turned upright by its EXIF orientation, and its mask has to be"
+            if mask == image[::-1]
+            else ""
+        )
+        raise ProbeError(
+            f"{self.mask_origin} is {mask[0]} × {mask[1]}, but its image {self.origin} is {image[0]} × {image[1]} "
+            f"(height × width){turned}",
+            fix="a mask has the size of its image",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSet(Sequence[Probe]):
+    """A sequence of probes that holds no pixels: indexing and iterating read them, one at a time."""
+
+    facts: tuple[ProbeFact, ...]
+    files: tuple[ProbeFile, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out (`on_error: skip`): file and reason."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The probes' names, in order, each once."""
+        return tuple(fact.name for fact in self.facts)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    @overload
+    def __getitem__(self, index: int) -> Probe: ...
+    @overload
+    def __getitem__(self, index: slice) -> ProbeSet: ...
+    def __getitem__(self, index: int | slice) -> Probe | ProbeSet:
+        """One probe, read from its file; or a part of the set, with nothing read."""
+        if isinstance(index, slice):
+            return ProbeSet(self.facts[index], self.files[index], self.notes)
+        fact = self.facts[index]
+        probe, now, _ = self.files[index].load(fact.name)
+        if now != fact:
+            raise ProbeError(f"{fact.origin} or its mask changed during the run", fix="run again")
+        return probe
+
+    def __iter__(self) -> Iterator[Probe]:
+        return (self[index] for index in range(len(self)))
+
+    def named(self, names: Sequence[str]) -> ProbeSet:
+        """The probes of those names, in that order, with nothing read."""
+        places = {name: place for place, name in enumerate(self.names)}
+        chosen = [places[name] for name in names]
+        return ProbeSet(tuple(self.facts[n] for n in chosen), tuple(self.files[n] for n in chosen), self.notes)
+
+
+def displayed(names: Sequence[str], display: Sequence[str] | None) -> tuple[str, ...]:
+    """The probes whose maps are shown: those that the config names, in its order, else the first four.
+
+    A `ProbeError` names what is not among `names`, with the nearest that are.
+    """
+    if display is None:
+        return tuple(names[:4])
+    for number, name in enumerate(display):
+        if name not in names:
+            raise ProbeError(f"display[{number}]: no probe is called {name!r}", fix=nearest(name, names))
+    return tuple(dict.fromkeys(display))
+
+
+def _decoded(path: Path, origin: str, decode: Decoder) -> tuple[np.ndarray, str]:
+    """What a file holds, and the SHA-256 of its bytes, both of the same open file."""
+    try:
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            return _named(origin, lambda: decode(handle)), digest
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ProbeError(f"{origin} cannot be opened: {reason}", fix="check the path and its permissions") from error
+
+
+def _named(origin: str, step: Callable[[], np.ndarray]) -> np.ndarray:
+    """The step's result; its `ProbeError` gets the file's name."""
+    try:
+        return step()
+    except ProbeError as error:
+        raise ProbeError(f"{origin} {error}", fix=error.fix) from error

@@ -1,0 +1,106 @@
+"""A model, from anywhere, as a `TappableModel`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, TypeVar
+
+from fmreport.config import Config
+from fmreport.records import Layer, Tap
+
+T = TypeVar("T")
+
+SOURCES = {
+    "keras": "fmreport.sources.keras_file:open_model",
+    "application": "fmreport.sources.application:open_model",
+    "builder": "fmreport.sources.builder:open_model",
+}
+"""Every source by its `kind`; what a row names is imported on use."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a model takes: `(H, W, C)` of an image as it will be fed, None where free; None for what is no image."""
+
+    name: str
+    size: tuple[int | None, int | None] | None
+    channels: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model this is."""
+
+    kind: str
+    source: str
+    """Path as written in the config, name or function."""
+    sha256: str
+    """Of the file (of all files of a folder); empty where the weights come from no file."""
+    framework: str
+    parameters: int
+
+
+class TappableModel(Protocol):
+    """A model whose layers can be listed and tapped."""
+
+    identity: Identity
+    image_input: InputSpec
+    """The input that probes are fed to; where several are, they take the same image."""
+    batch: int | None
+    """The only batch size that the model takes; None where it takes any."""
+
+    def inventory(self, size: tuple[int, int]) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
+        """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
+
+    def tapped(
+        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], T], *, size: tuple[int, int], batch: int
+    ) -> Callable[[Any], T]:
+        """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations.
+
+        `then` is called once, while the function is built, with `(batch, *spatial, C)` tensors by the taps' names, and
+        becomes part of the model's own graph. It may return tensors in nested dicts; the function returns them as NumPy arrays.
+        """
+
+
+def open_source(config: Config) -> TappableModel:
+    """The model of a config; imports its framework."""
+    # Read by Keras and by TensorFlow's own start, whose log is no concern of whoever wants a report.
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    module, _, attribute = SOURCES[config.model.kind].partition(":")
+    with _quiet():
+        opener = getattr(import_module(module), attribute)
+        import_module("tensorflow").config.list_logical_devices()
+    model: TappableModel = opener(config)
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Holds back what libraries write to the process's stderr while they start, and lets it out if they fail."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def check(config: Config) -> None:
+    """Raises `SourceError` for what can be known to be wrong with a model's files before its framework is loaded."""
+    from fmreport.sources import files
+
+    files.check(config)

@@ -1,0 +1,77 @@
+"""`fmreport new` prints a config that can be used as it is, and whose comments are true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from config_texts import write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fmreport.config import ApplicationSection, BuilderSection, KerasSection, load, new_config
+from fmreport.config.starter import scalar
+from fmreport.errors import ConfigError
+
+TEMPLATE = (Path(__file__).parents[1] / "templates/new.yaml.j2").read_text("utf-8")
+
+MODELS = {
+    "builtin:sd_unet_pets_w8": ("sd_unet_pets_w8", KerasSection),
+    "models/my net #2.keras": ("my_net_2", KerasSection),
+    "old.H5": ("old", KerasSection),
+    "./saved/": ("saved", KerasSection),
+    "C:\\nets\\a.hdf5": ("a", KerasSection),
+    ".keras": ("model", KerasSection),
+    "ResNet50V2": ("ResNet50V2", ApplicationSection),
+    "my.module:make_model": ("make_model", BuilderSection),
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_config_for_a_model_can_be_used_as_it_is(tmp_path: Path, model: str) -> None:
+    config = load(write(tmp_path, new_config(model, TEMPLATE)))
+    name, section = MODELS[model]
+    assert (config.name, type(config.model)) == (name, section)
+    assert model in config.model.model_dump().values()
+    assert [source.names for source in config.probes] == [("cat", "astronaut", "coffee", "rocket")]
+
+
+@pytest.mark.parametrize("model", ["builtin:a", "ResNet50V2", "m:f"])
+def test_what_is_commented_out_can_be_used_too(tmp_path: Path, model: str) -> None:
+    text = new_config(model, TEMPLATE)
+    # Prose starts with a capital letter or a quotation mark, settings do not.
+    awake = re.sub(r"^( *)# ( *(?:- )?[a-z{].*)$", r"\1\2", text, flags=re.MULTILINE).replace(
+        "sha256: ...", f"sha256: {0:064}"
+    )
+    assert awake.count("# ") < text.count("# ") - 15
+    config = load(write(tmp_path, awake))
+    assert (len(config.probes), len(config.layers), config.batch) == (2, 5, 8)
+
+
+@pytest.mark.parametrize("written", ["figures", "report", "memory_mb", "seed", "layers", "exclude", "release"])
+def test_the_defaults_that_it_shows_are_the_defaults(tmp_path: Path, written: str) -> None:
+    shown = load(write(tmp_path, new_config("m:f", TEMPLATE)))
+    minimal = "name: f\nmodel: {kind: builder, function: 'm:f'}\nprobes: [{kind: skimage, names: [cat]}]\n"
+    assert getattr(shown, written) == getattr(load(write(tmp_path, minimal)), written)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_any_path_survives_being_written(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = write(tmp_path_factory.getbasetemp(), new_config(f"{text}/a.keras", TEMPLATE), "new.yaml")
+    assert load(path).model.path == f"{text}/a.keras"
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "1.0", "yes: no", "a #b", "a:", "~", "- a", "0x1", "", '"', "\x85", "2024-01-01", "\t"]
+)
+def test_text_that_yaml_would_take_for_something_else_is_quoted(text: str) -> None:
+    assert scalar(text).startswith('"')
+    assert scalar(text).isprintable()
+
+
+@pytest.mark.parametrize("text", ["", "two words", "builtin:", "a:b:c", "50ResNet"])
+def test_what_names_no_model_is_refused_with_what_would(text: str) -> None:
+    with pytest.raises(ConfigError, match="names no model") as caught:
+        new_config(text, TEMPLATE)
+    assert "builtin:NAME" in caught.value.fix
