@@ -79,7 +79,7 @@ class Progress:
             TimeElapsedColumn(),
         )
         start = time.monotonic()
-        with Progress(*columns, console=err, transient=True) as bars:
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
             task = bars.add_task(title, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
         self.seconds[title] = time.monotonic() - start

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fmreport.errors import SourceError
-from fmreport.measures import Measure, Sum, load, merge
+from fmreport.measures import Measure, Sum, derive, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
 from fmreport.measures.gather import gather, groups
 from fmreport.probes import Preprocess, ProbeSet
@@ -24,6 +23,8 @@ LIVE_TENSORS = 8
 """A forward pass keeps about so many tensors as large as its largest at once."""
 LARGEST_BATCH = 4
 """More images at once make a CPU no faster, and their maps leave its caches."""
+FAITHFUL = (1e-15, 1e15)
+"""Magnitudes whose squares, and many of them added up, float32 holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +83,19 @@ class Extraction:
 
     def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
         """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
-        fast = self._function(careful=False)
-        careful: Callable[[np.ndarray], dict[str, Parts]] | None = None
+        fast = careful = self._function(self.taps)
+        covered: set[str] = set()
         shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
         accumulated = {tap.name: _Accumulated() for tap in self.taps}
         done = 0
         for names, images in batches(self.probes, self.preprocess, self.batch):
             by_tap = fast(images)
-            doubtful = {tap: bad for tap, parts in by_tap.items() if (bad := _not_finite(parts)).any()}
+            doubtful = {tap: bad for tap, parts in by_tap.items() if (bad := _doubtful(parts)).any()}
+            if not covered.issuperset(doubtful):
+                # Traced twice at most: for the taps that are doubtful first, and then for all.
+                covered = set(by_tap if covered else doubtful)
+                careful = self._function([tap for tap in self.taps if tap.name in covered], careful=True)
             if doubtful:
-                careful = careful or self._function(careful=True)
                 again = careful(images)
                 for tap, bad in doubtful.items():
                     by_tap[tap] = {name: _replaced(value, again[tap][name], bad) for name, value in by_tap[tap].items()}
@@ -120,24 +124,9 @@ class Extraction:
             for i, name in enumerate(part):
                 yield name, {tap.name: np.asarray(maps[str(tap.order)][i], np.float32) for tap in taps}
 
-    def _function(self, *, careful: bool) -> Callable[[np.ndarray], dict[str, Parts]]:
-        """From images to each tap's sums, `(batch, ...)`."""
-        order = list(groups({tap.name: (self.batch, *tap.shape, tap.dtype) for tap in self.taps}))
-
-        def then(tensors: Mapping[str, Any]) -> Any:
-            return gather(self.measures, tensors, order, careful=careful)
-
-        function = self.model.tapped(self.taps, then, size=self.preprocess.size, batch=self.batch)
-
-        def parts(images: np.ndarray) -> dict[str, Parts]:
-            separate: dict[str, Parts] = {}
-            for group, sums in zip(order, function(images), strict=True):
-                for i, tap in enumerate(group):
-                    rows = slice(i * self.batch, (i + 1) * self.batch)
-                    separate[tap] = {name: value[rows] for name, value in sums.items()}
-            return separate
-
-        return parts
+    def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[[np.ndarray], dict[str, Parts]]:
+        size = self.preprocess.size
+        return measuring(self.model, taps, self.measures, size=size, batch=self.batch, careful=careful)
 
     def _sums(self, per: str) -> list[Sum]:
         return [s for measure in self.measures for s in measure.sums if s.per == per]
@@ -147,7 +136,7 @@ class Extraction:
         n = len(names)
         empty = parts["finite"][:n] == 0
         parts = {name: value[:n] for name, value in parts.items()}
-        parts |= {name: np.where(empty, np.nan, parts[name]) for name in ("minimum", "maximum")}
+        parts |= {name: np.where(empty, np.float64(np.nan), parts[name]) for name in ("minimum", "maximum")}
         per_channel, rows = self._sums("channel"), dict(parts)
         rows |= merge(per_channel, parts, axis=1)
         derived = _derived(self.measures, rows, "sample")
@@ -190,6 +179,32 @@ class Extraction:
         )
 
 
+def measuring(
+    model: TappableModel,
+    taps: Sequence[Tap],
+    measures: Sequence[Measure],
+    *,
+    size: tuple[int, int],
+    batch: int,
+    careful: bool = False,
+) -> Callable[[np.ndarray], dict[str, Parts]]:
+    """A function from images `(batch, H, W, C)` to each tap's sums, `(batch, ...)` by the sums' names."""
+    order = list(groups({tap.name: (batch, *tap.shape, tap.dtype) for tap in taps}))
+    function = model.tapped(
+        taps, lambda tensors: gather(measures, tensors, order, careful=careful), size=size, batch=batch
+    )
+
+    def parts(images: np.ndarray) -> dict[str, Parts]:
+        separate: dict[str, Parts] = {}
+        for group, sums in zip(order, function(images), strict=True):
+            for i, tap in enumerate(group):
+                rows = slice(i * batch, (i + 1) * batch)
+                separate[tap] = {name: value[rows] for name, value in sums.items()}
+        return separate
+
+    return parts
+
+
 def choose(tap: Tap, sums: Parts, rule: str, *, count: int, random: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(K,) channels, the best by `rule` first and `random` others last, and (K,) True where the rule chose."""
     count = min(count, tap.channels)
@@ -218,12 +233,8 @@ def _score(sums: Parts, rule: str) -> np.ndarray:
 
 def _derived(measures: Sequence[Measure], sums: Parts, level: str) -> Parts:
     """The columns that are defined at a level, in the order in which the measures declare them."""
-    columns: Parts = {}
-    with np.errstate(invalid="ignore"):
-        for measure in measures:
-            values = measure.derive(sums)
-            columns |= {d.column.name: values[d.column.name] for d in measure.columns if level in d.levels}
-    return columns
+    values = derive(measures, sums)
+    return {d.column.name: values[d.column.name] for m in measures for d in m.columns if level in d.levels}
 
 
 def _merged(sums: Sequence[Sum], one: Parts, other: Parts) -> Parts:
@@ -232,12 +243,13 @@ def _merged(sums: Sequence[Sum], one: Parts, other: Parts) -> Parts:
     return merge(sums, {name: np.stack([one[name], other[name]]) for name in one}, axis=0)
 
 
-def _not_finite(parts: Parts) -> np.ndarray:
-    """(batch,) where a float32 sum met NaN or Inf, or overflowed."""
-    values = [value for name, value in parts.items() if value.dtype.kind == "f" and value.ndim == 2]
-    if not values:
-        raise SourceError("no measure gathers a sum that shows NaN", fix="keep `moments` among the measures")
-    return np.logical_or.reduce([~np.isfinite(value).all(axis=1) for value in values])
+def _doubtful(parts: Parts) -> np.ndarray:
+    """(batch,) where a channel holds NaN or Inf, or where its squares may have left the range of float32."""
+    reach = np.maximum(np.abs(parts["minimum"]), np.abs(parts["maximum"]))
+    small, large = FAITHFUL
+    # NaN need not show in the extremes, but it does in the sums. A channel of zeros is faithful.
+    faithful = np.isfinite(parts["total"] + parts["squares"]) & (reach < large) & ((reach > small) | (reach == 0))
+    return np.asarray(~faithful.all(axis=1))
 
 
 def _replaced(value: np.ndarray, other: np.ndarray, where: np.ndarray) -> np.ndarray:

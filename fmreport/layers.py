@@ -16,11 +16,14 @@ POOLING = "*Pool*"
 
 
 def select(config: Config, taps: Sequence[Tap]) -> tuple[Tap, ...]:
-    """The taps that any entry of `layers` selects and no entry of `exclude` does, in the order in which the model runs."""
+    """The taps that an entry of `layers` selects and none of `exclude` does, in the order in which the model runs.
+
+    Raises `SelectorError` for an entry that selects nothing, and where nothing is left.
+    """
     if not taps:
         raise SelectorError(
             "the model has no layer that can be tapped",
-            fix=f"see why, layer by layer: fmreport layers {config.source.name}",
+            fix=f"see why, layer by layer: fmreport layers {config.source}",
         )
     chosen = _union(config, "layers", config.layers, taps)
     excluded = _union(config, "exclude", config.exclude, taps)
@@ -41,16 +44,16 @@ def _selected(config: Config, where: tuple[str, int], selector: Selector, taps: 
     left = taps
     for key, value in selector.steps:
         before, left = left, NARROW[key](left, value)
-        if not left:
-            raise SelectorError(
-                f"{config.where(*where)}: {where[0]}[{where[1]}].{key}: nothing matches {_shown(value)} among {len(before)} taps",
-                fix=f"{_near(key, value, before)}; all of them: fmreport layers {config.source.name}",
-            )
-        if key == "index" and max(value) > len(before):
-            raise SelectorError(
-                f"{config.where(*where)}: {where[0]}[{where[1]}].index: {max(value)} is past the end",
-                fix=f"{len(before)} taps are left at this point; all of them: fmreport layers {config.source.name}",
-            )
+        past = max(value) if key == "index" and max(value) > len(before) else None
+        if left and past is None:
+            continue
+        what = (
+            f"nothing matches {_shown(value)} among {len(before)} taps" if past is None else f"{past} is past the end"
+        )
+        raise SelectorError(
+            f"{config.where(*where)}: {where[0]}[{where[1]}].{key}: {what}",
+            fix=f"{_near(key, value, before)}; all of them: fmreport layers {config.source}",
+        )
     return left
 
 
@@ -87,7 +90,7 @@ NARROW: dict[str, Callable[[Sequence[Tap], Any], Sequence[Tap]]] = {
 
 @lru_cache(maxsize=256)
 def glob(pattern: str) -> Callable[[str], bool]:
-    """Whether a path matches: `*` and `?` stay within a level, `**` crosses levels."""
+    """Says whether a path matches: `*` and `?` stay within a level, `**` crosses levels."""
     parts = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     expression = re.sub(r"\*\*/|\*\*|\*|\?|[^*?]+", lambda m: parts.get(m[0]) or re.escape(m[0]), pattern)
     compiled = re.compile(expression)
@@ -97,7 +100,7 @@ def glob(pattern: str) -> Callable[[str], bool]:
 def _near(key: str, value: Any, taps: Sequence[Tap]) -> str:
     """What could have been meant."""
     if key in ("index", "every"):
-        return f"there are {len(taps)}"
+        return f"{len(taps)} taps are left here, counted from 1"
     if key == "name":
         known = [tap.name for tap in taps]
         inside = [name for name in known if name.startswith(f"{value}/")]

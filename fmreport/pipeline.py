@@ -20,6 +20,8 @@ from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.measures.summary import summarise
 from fmreport.records import LAYERS, Facts, Layer, Tap
 from fmreport.report import html, pdf
+from fmreport.report.build import build, key_figures
+from fmreport.report.page import KeyFigure
 from fmreport.store import Draft, Run, check_free, drafting
 
 REPORTS = Path("reports")
@@ -120,6 +122,11 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
         with (watch or Unwatched()).stage("Rendering") as advance:
             _render(draft, source.facts, template, advance)
     return Run.open(folder)
+
+
+def telling(done: Run) -> tuple[KeyFigure, ...]:
+    """The most telling numbers of a run, as its report shows them first."""
+    return key_figures(done)
 
 
 def check(config: Config) -> None:
@@ -237,13 +244,11 @@ def _render(draft: Draft, facts: Facts, template: Path | None, advance: Advance)
     report = facts.config["report"]
     for name, svg in figures.render_all(drawn).items():
         draft.write(f"figures/{name}.svg", svg)
-    makers = {
-        "html": lambda: html.render(drawn, template_dir=template, budget_mb=report["budget_mb"]),
-        "pdf": lambda: pdf.render(drawn, template_dir=template),
-    }
-    for done, kind in enumerate(report["formats"], start=1):
-        draft.write(f"report.{kind}", makers[kind]())
-        advance(done, len(report["formats"]))
+    page = build(drawn, advance=advance)
+    if "html" in report["formats"]:
+        draft.write("report.html", html.render(drawn, template_dir=template, budget_mb=report["budget_mb"], page=page))
+    if "pdf" in report["formats"]:
+        draft.write("report.pdf", pdf.render(drawn, template_dir=template, page=page))
     draft.write_manifest(facts)
 
 

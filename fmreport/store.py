@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from fmreport.errors import StoreError
+from fmreport.errors import StoreError, nearest
 from fmreport.measures.summary import columns_of_tables
 from fmreport.records import Column, Facts, ProbeFact, Tiles
+
+T = TypeVar("T")
 
 FORMAT = 1
 """Version of the run folder's layout."""
 MANIFEST = "manifest.json"
+PICTURES = "maps/probes.npz"
+TILES = "maps/{:04d}.npz"
 TABLES = {
     "layers": "layers.csv",
     "inventory": "inventory.csv",
@@ -35,13 +43,17 @@ TABLES = {
 
 TEXT = ("tap", "layer", "path", "type", "shape", "dtype", "zeros", "zeros_reason", "taps", "reason")
 """Columns of the CSV tables that hold text."""
+OPTIONAL = ("height", "width")
+"""Columns of the CSV tables that hold whole numbers or nothing."""
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
+"""What a damaged file of a run can make its readers raise."""
 
 
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A run folder that is being written, under another name beside its destination."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     def write(self, path: str, data: bytes) -> None:
         """Writes one file at a path inside the folder."""
@@ -51,82 +63,96 @@ class Draft:
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Writes one of `TABLES`."""
-        path = self.folder / "tables" / TABLES[name]
-        path.parent.mkdir(exist_ok=True)
-        if path.suffix == ".csv":
-            path.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-        else:
-            table.to_parquet(path, index=False)
+        file = TABLES[name]
+        as_csv = file.endswith(".csv")
+        data = table.to_csv(index=False, lineterminator="\n").encode() if as_csv else table.to_parquet(index=False)
+        self.write(f"tables/{file}", data)
 
     def write_tiles(self, order: int, tiles: Tiles) -> None:
         """Writes the maps of one tap, named by its place in the model."""
-        path = self.folder / _tiles_path(order)
-        path.parent.mkdir(exist_ok=True)
-        arrays = {name: value for name, value in asdict(tiles).items() if name != "tap"}
-        np.savez_compressed(path, **arrays)
+        self.write(TILES.format(order), _npz({name: value for name, value in asdict(tiles).items() if name != "tap"}))
 
     def write_pictures(self, pictures: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> None:
         """Writes the probes' pictures `(h, w, 3)` uint8 and masks `(h, w)` uint8 by the probes' names."""
-        arrays: dict[str, np.ndarray] = {"pictures": np.array(list(pictures)), "masks": np.array(list(masks))}
+        arrays: dict[str, Any] = {"pictures": np.array(list(pictures)), "masks": np.array(list(masks))}
         arrays |= {f"picture_{i}": picture for i, picture in enumerate(pictures.values())}
         arrays |= {f"mask_{i}": mask for i, mask in enumerate(masks.values())}
-        path = self.folder / "maps" / "probes.npz"
-        path.parent.mkdir(exist_ok=True)
-        np.savez_compressed(path, **arrays)
+        self.write(PICTURES, _npz(arrays))
 
     def write_manifest(self, facts: Facts) -> None:
         """Writes the manifest, which lists every other file with its hash: the last thing to be written."""
-        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p != self.folder / MANIFEST)
         outputs = {p.relative_to(self.folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
         content = {"format": FORMAT, **asdict(facts), "outputs": outputs}
         self.write(MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
 def check_free(destination: Path, *, force: bool) -> None:
     """Raises `StoreError` unless a run may be written there."""
-    if not destination.exists():
+    if not os.path.lexists(destination):
         return
     if not force:
         raise StoreError(
             f"{destination} exists already", fix="write another `release:` into the config, or replace it with --force"
         )
-    if not (destination / MANIFEST).is_file() and (not destination.is_dir() or any(destination.iterdir())):
+    if not _replaceable(destination):
         raise StoreError(
             f"{destination} is no run, so --force does not replace it", fix="move it away, or choose another --out"
         )
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder is empty or a run, of any format. Other programs write a manifest.json too."""
+    try:
+        if not any(folder.iterdir()):
+            return True
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"format", "outputs", "probes"} <= manifest.keys()
 
 
 @contextmanager
 def drafting(destination: Path, *, force: bool) -> Iterator[Draft]:
     """A draft that becomes `destination` when the block ends; whatever else happens, `destination` stays as it was."""
     check_free(destination, force=force)
+    made: list[Path] = []
     try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".partial", dir=destination.parent))
-    except OSError as error:
-        raise _unwritable(destination, error) from error
-    try:
-        yield Draft(folder)
-        folder.chmod(0o755)
-        check_free(destination, force=force)
-        _replace(folder, destination)
+        target = destination.resolve()
+        made += [parent for parent in target.parents if not parent.exists()]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        try:
+            yield Draft(folder)
+            folder.chmod(0o755)
+            check_free(destination, force=force)
+            _replace(folder, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise _unwritable(destination, error) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # of a run that was written they are not empty
+                parent.rmdir()
 
 
 def _replace(folder: Path, destination: Path) -> None:
-    """Two renames, the second of which is taken back if it fails."""
-    if not destination.exists():
-        folder.rename(destination)
-        return
+    """Two renames, the first of which is taken back if the second fails."""
     old = folder.with_suffix(".replaced")
-    destination.rename(old)
     try:
+        if destination.exists():
+            destination.rename(old)
         folder.rename(destination)
     except BaseException:
-        old.rename(destination)
+        if old.exists() and not destination.exists():
+            old.rename(destination)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
@@ -140,13 +166,46 @@ def _unwritable(destination: Path, error: OSError) -> StoreError:
     )
 
 
-def _tiles_path(order: int) -> Path:
-    return Path("maps") / f"{order:04d}.npz"
+def _read(path: Path, reader: Callable[[Path], T]) -> T:
+    """What the reader makes of a file; a `StoreError` where the file is missing or damaged."""
+    try:
+        return reader(path)
+    except UNREADABLE as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise StoreError(f"{path} cannot be read: {reason}", fix="run it again") from error
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    if path.suffix != ".csv":
+        return pd.read_parquet(path)
+    dtypes = dict.fromkeys(TEXT, "str") | dict.fromkeys(OPTIONAL, "Int64")
+    # An empty field is missing; a layer called NA or null is not.
+    table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    return table.fillna({name: "" for name in TEXT if name in table})
+
+
+def _read_tiles(path: Path, tap: str) -> Tiles:
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    probes, (height, width) = tuple(map(str, arrays.pop("probes"))), map(int, arrays.pop("grid"))
+    return Tiles(tap=tap, probes=probes, grid=(height, width), **arrays)
+
+
+def _read_pictures(path: Path, kind: str) -> dict[str, np.ndarray]:
+    with np.load(path) as file:
+        return {str(name): file[f"{kind}_{i}"] for i, name in enumerate(file[f"{kind}s"])}
+
+
+def _facts(manifest: Mapping[str, Any]) -> Facts:
+    fields = {name: manifest[name] for name in Facts.__dataclass_fields__}
+    fields |= {name: tuple(fields[name]) for name in ("displayed", "notes")}
+    fields["probes"] = tuple(ProbeFact(**{**probe, "size": tuple(probe["size"])}) for probe in fields["probes"])
+    return Facts(**fields)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that is read: tables as DataFrames, and what a report shows. Nothing is read before it is asked for."""
+    """A run folder that is read: tables as DataFrames, and what a report shows; each is read when it is asked for."""
 
     folder: Path
 
@@ -162,14 +221,9 @@ class Run:
     @cached_property
     def _manifest(self) -> dict[str, Any]:
         path = self.folder / MANIFEST
-        try:
-            manifest = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            raise StoreError(
-                f"{self.folder} is no run: it has no {MANIFEST}", fix="give a folder that `fmreport run` wrote"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read: {error}", fix="run it again") from error
+        if not path.is_file():
+            raise StoreError(f"{self.folder} is no run: it has no {MANIFEST}", fix="give a folder that a run wrote")
+        manifest = _read(path, lambda found: json.loads(found.read_bytes()))
         if not isinstance(manifest, dict):
             raise StoreError(f"{path} is no manifest", fix="run it again")
         return manifest
@@ -177,10 +231,7 @@ class Run:
     @cached_property
     def facts(self) -> Facts:
         """What the run says of itself."""
-        fields = {name: self._manifest[name] for name in Facts.__dataclass_fields__}
-        probes = tuple(ProbeFact(**{**probe, "size": tuple(probe["size"])}) for probe in fields.pop("probes"))
-        lists = {name: tuple(fields.pop(name)) for name in ("displayed", "notes")}
-        return Facts(probes=probes, **lists, **fields)
+        return _read(self.folder / MANIFEST, lambda _: _facts(self._manifest))
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -224,38 +275,25 @@ class Run:
         return html if html.exists() else self.folder / "report.pdf"
 
     def tiles(self, tap: str) -> Tiles | None:
-        """The shown maps of a tap; None where it has no maps."""
-        order = self.layers.loc[self.layers["tap"] == tap, "order"]
-        path = self.folder / _tiles_path(int(order.iloc[0]))
+        """The shown maps of a tap; None where it has no maps. Raises `StoreError` for a tap that the run has not."""
+        orders = dict(zip(self.layers["tap"], self.layers["order"], strict=True))
+        if tap not in orders:
+            raise StoreError(f"{self.folder} has no tap {tap!r}", fix=nearest(tap, orders))
+        path = self.folder / TILES.format(int(orders[tap]))
         if not path.exists():
             return None
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        probes, grid = tuple(map(str, arrays.pop("probes"))), arrays.pop("grid")
-        return Tiles(tap=tap, probes=probes, grid=(int(grid[0]), int(grid[1])), **arrays)
+        return _read(path, lambda found: _read_tiles(found, tap))
 
     def pictures(self) -> dict[str, np.ndarray]:
         """The probes' pictures, `(h, w, 3)` uint8, by name."""
-        return self._pictures("picture")
+        return _read(self.folder / PICTURES, lambda path: _read_pictures(path, "picture"))
 
     def masks(self) -> dict[str, np.ndarray]:
         """The masks of the pictures that have one, `(h, w)` uint8: 0 background, 1 foreground, 255 ignored."""
-        return self._pictures("mask")
-
-    def _pictures(self, kind: str) -> dict[str, np.ndarray]:
-        with np.load(self.folder / "maps" / "probes.npz") as file:
-            return {str(name): file[f"{kind}_{i}"] for i, name in enumerate(file[f"{kind}s"])}
+        return _read(self.folder / PICTURES, lambda path: _read_pictures(path, "mask"))
 
     def _table(self, name: str) -> pd.DataFrame:
-        path = self.folder / "tables" / TABLES[name]
-        try:
-            if path.suffix == ".csv":
-                # An empty field is missing; a layer called NA or null is not.
-                table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
-                return table.fillna({name: "" for name in TEXT if name in table})
-            return pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path} cannot be read: {error}", fix="run it again") from error
+        return _read(self.folder / "tables" / TABLES[name], _read_table)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the summary table."""

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from fmreport.config import load
+from fmreport.errors import ConfigError
+
 MINIMAL = """\
 name: small
 model: {kind: keras, path: small.keras}
@@ -59,3 +64,11 @@ def write(folder: Path, text: str | bytes, name: str = "run.yaml") -> Path:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def complaints(folder: Path, text: str | bytes, *overrides: str) -> list[str]:
+    """The lines of the error, with the folder left out."""
+    with pytest.raises(ConfigError) as caught:
+        load(write(folder, text), overrides)
+    assert caught.value.fix
+    return str(caught.value).replace(f"{folder}/", "").splitlines()

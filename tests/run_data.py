@@ -171,9 +171,9 @@ def make_run(
     indices: dict[str, int] = {}
     for order, spec in enumerate(specs, 1):
         indices[spec.type] = indices.get(spec.type, 0) + 1
-        maps = _activations(spec, photographs, rng, shown)
+        maps = _activations(spec, photographs, rng, shown, tile)
         if len(spec.shape) == 3:
-            tiles[spec.name] = _tiles(spec, maps, probes, tile, shown)
+            tiles[spec.name] = _tiles(spec, maps, probes, shown)
         tables["layers"].append(_layer_row(spec, order, indices[spec.type]))
         tables["summary"].append(_summary_row(spec, maps))
         tables["channels"].extend(_channel_rows(spec, maps))
@@ -204,10 +204,13 @@ def _picture(name: str) -> np.ndarray:
 
 
 def _activations(
-    spec: TapSpec, photographs: dict[str, np.ndarray], rng: np.random.Generator, shown: int
+    spec: TapSpec, photographs: dict[str, np.ndarray], rng: np.random.Generator, shown: int, tile: int
 ) -> np.ndarray:
-    """(P, K, h, w) activations of the shown channels; a vector is a map of one pixel, tokens one of one column."""
+    """(P, K, h, w) activations of the shown channels at the tile's size; a vector is a map of one pixel."""
     grid = (*spec.shape[:-1], 1, 1)[:2]
+    if len(spec.shape) == 3:
+        factor = max(1, -(-max(grid) // tile))
+        grid = (grid[0] // factor, grid[1] // factor)
     count = min(shown, spec.shape[-1])
     mixes = rng.normal(size=(count, 7)) * (1, 0.7, 1.2, 0.9, 0.9, 0.5, 0.08)
     maps = []
@@ -233,13 +236,9 @@ def _activations(
     return values
 
 
-def _tiles(spec: TapSpec, maps: np.ndarray, probes: tuple[str, ...], tile: int, shown: int) -> Tiles:
+def _tiles(spec: TapSpec, maps: np.ndarray, probes: tuple[str, ...], shown: int) -> Tiles:
     grid = spec.shape[:2]
     low, high = maps.min((2, 3)), maps.max((2, 3))
-    factor = max(1, -(-max(grid) // tile))
-    if factor > 1:
-        p, k, h, w = maps.shape
-        maps = maps.reshape(p, k, h // factor, factor, w // factor, factor).mean((3, 5))
     span = np.where(high > low, high - low, 1)[..., None, None]
     values = np.round((maps - low[..., None, None]) / span * 255).clip(0, 255).astype(np.uint8)
     count = maps.shape[1]
@@ -354,7 +353,7 @@ def _inventory(layers: list[dict[str, Any]]) -> pd.DataFrame:
         base = {"path": row["layer"], "type": row["type"], "parameters": row["parameters"]}
         rows.append(base | {"trainable_parameters": row["parameters"], "taps": 1, "reason": ""})
     missing = [("image", "InputLayer", "an input, not a layer's output"), ("unused", "Dense", "never called")]
-    missing.append((HOSTILE, "Lambda", "not selected"))
+    missing.append((f"other/{HOSTILE}", "Lambda", "not selected"))
     for path, kind, reason in missing:
         rows.append(dict(path=path, type=kind, parameters=0, trainable_parameters=0, taps=0, reason=reason))
     return pd.DataFrame(rows)
@@ -379,7 +378,12 @@ def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int,
             "framework": "keras 3.15.1",
             "parameters": 21_507_171,
         },
-        preprocess={"size": [160, 160], "resize": "stretch", "range": [0, 255]},
+        preprocess={
+            "size": [160, 160],
+            "resize": "stretch",
+            "range": [0, 255],
+            "sentence": "Each image is stretched to 160 × 160 pixels, bilinear; values are kept at 0 to 255.",
+        },
         probes=tuple(
             ProbeFact(name, f"skimage:{name}", f"{i:02x}" * 32, pictures[name].shape[:2], i == 0)  # type: ignore[arg-type]
             for i, name in enumerate(probes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from config_texts import write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmreport.config import ApplicationSection, BuilderSection, KerasSection, load, new_config
@@ -33,7 +33,7 @@ def test_the_config_for_a_model_can_be_used_as_it_is(tmp_path: Path, model: str)
     config = load(write(tmp_path, new_config(model, TEMPLATE)))
     name, section = MODELS[model]
     assert (config.name, type(config.model)) == (name, section)
-    assert model in config.model.model_dump().values()
+    assert model in dict(config.model).values()
     assert [source.names for source in config.probes] == [("cat", "astronaut", "coffee", "rocket")]
 
 
@@ -41,9 +41,8 @@ def test_the_config_for_a_model_can_be_used_as_it_is(tmp_path: Path, model: str)
 def test_what_is_commented_out_can_be_used_too(tmp_path: Path, model: str) -> None:
     text = new_config(model, TEMPLATE)
     # Prose starts with a capital letter or a quotation mark, settings do not.
-    awake = re.sub(r"^( *)# ( *(?:- )?[a-z{].*)$", r"\1\2", text, flags=re.MULTILINE).replace(
-        "sha256: ...", f"sha256: {0:064}"
-    )
+    awake = re.sub(r"^( *)# ( *(?:- )?[a-z{].*)$", r"\1\2", text, flags=re.MULTILINE)
+    awake = awake.replace("sha256: ...", f"sha256: {0:064}")
     assert awake.count("# ") < text.count("# ") - 15
     config = load(write(tmp_path, awake))
     assert (len(config.probes), len(config.layers), config.batch) == (2, 5, 8)
@@ -56,15 +55,14 @@ def test_the_defaults_that_it_shows_are_the_defaults(tmp_path: Path, written: st
     assert getattr(shown, written) == getattr(load(write(tmp_path, minimal)), written)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 def test_any_path_survives_being_written(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = write(tmp_path_factory.getbasetemp(), new_config(f"{text}/a.keras", TEMPLATE), "new.yaml")
     assert load(path).model.path == f"{text}/a.keras"
 
 
-@pytest.mark.parametrize(
-    "text", ["null", "1.0", "yes: no", "a #b", "a:", "~", "- a", "0x1", "", '"', "\x85", "2024-01-01", "\t"]
-)
+@pytest.mark.parametrize("text", ["null", "1.0", "a: b", "a #b", "a:", "~", "- a", "", '"', "\x85", "2024-01-01", "\t"])
 def test_text_that_yaml_would_take_for_something_else_is_quoted(text: str) -> None:
     assert scalar(text).startswith('"')
     assert scalar(text).isprintable()

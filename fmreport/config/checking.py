@@ -73,6 +73,23 @@ def dotted(path: Where) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
+def is_unknown(path: Where, data: object, schema: Schema) -> bool:
+    """Whether `path` ends in a key that its section does not have."""
+    known = schema_at(schema, data, path[:-1]).get("properties")
+    return known is not None and path[-1] not in known
+
+
+def unknown(path: Where, data: object, schema: Schema) -> str:
+    """What to say of such a key: the nearest that there are, or the section that has it."""
+    known = schema_at(schema, data, path[:-1]).get("properties", {})
+    key = str(path[-1])
+    homes = [name for name in schema["properties"] if key in schema_at(schema, data, (name,)).get("properties", {})]
+    advice = nearest(key, known)
+    if homes and advice.startswith("one of"):
+        return f"unknown key; it stands under {homes[0]}: {homes[0]}.{key}"
+    return f"unknown key; {advice}"
+
+
 def _follows(error: ErrorDetails, value: object) -> bool:
     """Whether the error only follows from another: a default that rests on it, a list emptied of its faulty values."""
     return error["type"] == "default_factory_not_called" or (error["type"] == "too_short" and value != [])
@@ -93,7 +110,7 @@ def _path(error: ErrorDetails, data: object) -> Where:
 def _sentence(error: ErrorDetails, path: Where, data: object, schema: Schema) -> str:
     here, found, context = schema_at(schema, data, path), error["input"], error.get("ctx", {})
     special: dict[str, Callable[[], str]] = {
-        "extra_forbidden": lambda: _unknown(path, data, schema),
+        "extra_forbidden": lambda: unknown(path, data, schema),
         "missing": lambda: _missing(error, here, value_at(data, path)),
         "union_tag_not_found": lambda: f"missing; one of: {', '.join(kinds_at(schema, data, path[:-1]))}",
         "union_tag_invalid": lambda: _no_such(value_at(data, path), kinds_at(schema, data, path[:-1])),
@@ -117,16 +134,6 @@ def _sentence(error: ErrorDetails, path: Where, data: object, schema: Schema) ->
         limits = f"{words} {context[key]:g}" if low is None or high is None else f"{low} to {high}"
         return f"expected {limits}, found {_found(found)}"
     return f"{_found(found)} does not fit here"
-
-
-def _unknown(path: Where, data: object, schema: Schema) -> str:
-    known = schema_at(schema, data, path[:-1]).get("properties", {})
-    key = str(path[-1])
-    homes = [name for name in schema["properties"] if key in schema_at(schema, data, (name,)).get("properties", {})]
-    advice = nearest(key, known)
-    if homes and advice.startswith("one of"):
-        return f"unknown key; it stands under {homes[0]}: {homes[0]}.{key}"
-    return f"unknown key; {advice}"
 
 
 def _missing(error: ErrorDetails, here: Schema, value: object) -> str:

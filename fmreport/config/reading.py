@@ -90,7 +90,7 @@ class Document:
     def endless(self, path: Where) -> ConfigError:
         """The error for data too deep or too large to be a config; nothing else is worth telling then."""
         return ConfigError(
-            f"{self.place(path).shown}: {path[0]}: deeper than {DEEPEST} levels, or more than {LARGEST} values",
+            f"{self.place(path[:1]).shown}: {path[0]}: deeper than {DEEPEST} levels, or more than {LARGEST} values",
             fix="write the values out, without aliases (*name)",
         )
 
@@ -230,8 +230,8 @@ def _plain(value: object, path: Where, document: Document) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        if abs(value) >= BEYOND:
-            return document.refuse(path, "the number is too large, or infinite")
+        if not abs(value) < BEYOND:
+            return document.refuse(path, "the number is too large, or not finite")
         value = float(value) if isinstance(value, float) else int(value)
         document.numbers[path] = repr(value)
         return value

@@ -43,10 +43,12 @@ class PreprocessSection(Section):
         default=None, description="order of the channels: rgb, bgr or grey"
     )
     mean: PerChannel | None = Field(
-        default=None, description="subtracted after `range`: one number per channel, or one for all"
+        default=None,
+        description="subtracted after `range`: one number for all channels, or one for each in the order of `colour`",
     )
     std: PerChannel | None = Field(
-        default=None, description="divided by after `mean`: one number per channel, or one for all"
+        default=None,
+        description="divided by after `mean`: one number for all channels, or one for each in the order of `colour`",
     )
 
     @field_validator("range")

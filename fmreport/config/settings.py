@@ -112,7 +112,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     A `ConfigError` tells every problem at once, each with its file and line.
     """
     document = read_yaml(_text(Path(path)), str(path))
-    lay_over(document, overrides)
+    lay_over(document, overrides, json_schema())
     return _checked(document, Origin(Path(path), Path(path).absolute().parent, document))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fmreport.figures import png
 from fmreport.records import Tiles
+from fmreport.tiles import averaging
 
 LEVELS = 63
 GAP = LEVELS
@@ -52,8 +53,8 @@ def shrink(tiles: Tiles, longest: int) -> Tiles:
     if max(height, width) <= longest:
         return tiles
     factor = longest / max(height, width)
-    down = _averaging(height, max(1, round(height * factor)))
-    across = _averaging(width, max(1, round(width * factor)))
+    down = averaging(height, max(1, round(height * factor)))
+    across = averaging(width, max(1, round(width * factor)))
     values = down @ tiles.values.astype(np.float32) @ across.T
     return Tiles(
         tap=tiles.tap,
@@ -131,19 +132,10 @@ def colour_bar(signed: bool) -> bytes:
     return encode(np.arange(LEVELS, dtype=np.uint8)[None], signed=signed)
 
 
-def _averaging(size: int, smaller: int) -> NDArray[np.float32]:
-    """(smaller, size) weights of an area average: each row sums to 1."""
-    edges = np.linspace(0, size, smaller + 1)
-    start, end = edges[:-1, None], edges[1:, None]
-    pixels = np.arange(size)
-    overlap = np.clip(np.minimum(end, pixels + 1) - np.maximum(start, pixels), 0, None)
-    return (overlap / overlap.sum(1, keepdims=True)).astype(np.float32)
-
-
 def _largest(values: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:
     """The largest finite value along `axis`; NaN where there is none."""
-    largest = np.asarray(np.max(np.where(np.isnan(values), -np.inf, values), axis=axis))
-    return np.asarray(np.where(np.isinf(largest), np.nan, largest), np.float32)
+    largest = np.fmax.reduce(values, axis=axis)
+    return np.asarray(largest, np.float32)
 
 
 def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ measuring the probes in parts and merging equals measuring them whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -72,14 +72,24 @@ class Measure(Protocol):
 def load(names: Sequence[str] = tuple(MEASURES)) -> list[Measure]:
     """The named measures, in the order of the registry."""
     measures: list[Measure] = []
-    for name in MEASURES:
+    for name, place in MEASURES.items():
         if name in names:
-            module, _, attribute = MEASURES[name].partition(":")
+            module, _, attribute = place.partition(":")
             measures.append(getattr(import_module(module), attribute)())
     return measures
 
 
+def derive(measures: Sequence[Measure], sums: Sums) -> dict[str, np.ndarray]:
+    """Every measure's columns from merged sums; NaN where a value is undefined or its squares overflow float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        columns = [column for measure in measures for column in measure.derive(sums).items()]
+    return {
+        name: np.where(np.isinf(value), np.nan, value) if value.dtype.kind == "f" else value for name, value in columns
+    }
+
+
 def merge(sums: Sequence[Sum], parts: Mapping[str, np.ndarray], axis: int) -> dict[str, np.ndarray]:
     """The parts along `axis` combined into one, each sum by its own rule; a NaN extreme is one of no values."""
+    reduce: Mapping[str, Callable[..., np.ndarray]]
     reduce = {"add": np.sum, "min": np.fmin.reduce, "max": np.fmax.reduce}
     return {s.name: reduce[s.combine](parts[s.name], axis=axis) for s in sums if s.name in parts}

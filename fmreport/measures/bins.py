@@ -16,26 +16,46 @@ HALF = 1 << (8 + MANTISSA_BITS)
 """Bins of one sign; in the order of the bits the negative half comes second."""
 BINS = 2 * HALF
 SUBNORMAL = 1 << MANTISSA_BITS
-"""Bins of exponent 0 in one sign: zero and what is too small for a normal float32, taken together as zero."""
-ZERO_BINS = (0, HALF)
+"""Bins of exponent 0 in one sign: zero, and the subnormal float32, with which TensorFlow computes as with zero."""
+ZERO_BINS = (slice(0, SUBNORMAL), slice(HALF, HALF + SUBNORMAL))
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def count_bins(values: Any) -> Any:
-    """`(B, BINS)` int32: how many values of each image `(B, *spatial, C)` fall into each bin, in the bits' order."""
-    from keras import ops
+    """`(B, BINS)` int32: how many values of each image `(B, *spatial, C)` fall into each bin, in the bits' order.
 
+    What is larger than any float32 is counted in the last bin.
+    """
+    from keras import ops
+    from keras.backend import standardize_dtype
+
+    if standardize_dtype(values.dtype) == "float64":
+        values = ops.clip(values, -LARGEST, LARGEST)
     # Unsigned, so that the shift alone makes the index: every further pass over the values costs as much as a measure.
     bits = ops.view(ops.cast(values, "float32"), "uint32")
     index = ops.view(ops.right_shift(bits, ops.cast(SHIFT, "uint32")), "int32")
     # Image by image: one long row is counted by all cores at once, several short rows are not.
-    return ops.stack([ops.bincount(ops.reshape(index[i], (-1,)), minlength=BINS) for i in range(values.shape[0])])
+    return ops.stack([_bincount(ops.reshape(index[i], (-1,))) for i in range(values.shape[0])])
+
+
+def _bincount(index: Any) -> Any:
+    """`(BINS,)` int32 counts of indices below `BINS`."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # What `keras.ops.bincount` ends in, without the pass over the values in which it looks for the largest index.
+        return tf.raw_ops.DenseBincount(input=index, size=BINS, weights=tf.constant([], tf.int32), binary_output=False)
+    return keras.ops.bincount(index, minlength=BINS)
 
 
 def edges() -> tuple[np.ndarray, np.ndarray]:
     """Signed `(low, high)` of every bin, float64, in ascending order of value; subnormal bins are `(0, 0)`."""
     infinity = 0xFF << MANTISSA_BITS  # bins from here on hold Inf and NaN, which are never counted
     start = (np.arange(HALF, dtype=np.uint32).clip(max=infinity) << SHIFT).view(np.float32).astype(np.float64)
-    stop = np.append(start[1:], np.inf)
+    start = np.minimum(start, LARGEST)
+    stop = np.append(start[1:], LARGEST)
     start[:SUBNORMAL] = stop[:SUBNORMAL] = 0
     return np.concatenate([-stop[::-1], start]), np.concatenate([-start[::-1], stop])
 
@@ -53,6 +73,6 @@ def ascending(counts: np.ndarray) -> np.ndarray:
 
 def edge_below(value: float) -> float:
     """The largest edge of a bin at or below a value of 0 or more."""
-    bits = np.array(value, np.float32).view(np.uint32) >> SHIFT << SHIFT
+    bits = np.array(min(value, LARGEST), np.float32).view(np.uint32) >> SHIFT << SHIFT
     edge = float(np.array(bits, np.uint32).view(np.float32))
     return edge if edge >= np.finfo(np.float32).tiny else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ from fmreport.records import Column
 QUANTILES = {"q01": 0.01, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99}
 NEAR_ZERO = 0.01
 GINI = "Hurley & Rickard 2009, arXiv 0811.4706"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What is known of a histogram's values beside their bins."""
+
+    rms: float
+    """Root mean square."""
+    minimum: float
+    maximum: float
 
 
 class Distribution:
@@ -54,27 +65,35 @@ class Distribution:
         low, high = edges()
         counts = ascending(np.asarray(sums["count"], np.int64))
         flat = counts.reshape(-1, BINS)
-        squares, finite = np.ravel(sums["squares"]), np.ravel(sums["finite"])
+        scalars = (np.ravel(sums[name]) for name in ("finite", "squares", "minimum", "maximum"))
         rows = [
-            from_bins(low, high, row, math.sqrt(s / n) if n else math.nan)
-            for row, s, n in zip(flat, squares, finite, strict=True)
+            from_bins(low, high, row, Scale(rms(n, s), least, most))
+            for row, n, s, least, most in zip(flat, *scalars, strict=True)
         ]
-        return (
-            {name: np.array([row[name] for row in rows]).reshape(counts.shape[:-1]) for name in rows[0]} if rows else {}
-        )
+        shape = counts.shape[:-1]
+        names = [derived.column.name for derived in self.columns]
+        return {name: np.array([row[name] for row in rows], np.float64).reshape(shape) for name in names}
 
 
-def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, rms: float) -> dict[str, float]:
-    """The derived columns of one histogram: bins `low`, `high`, `counts`, ascending; `rms` of the values."""
+def rms(n: int, squares: float) -> float:
+    """Root mean square of `n` values whose squares add up to `squares`; NaN where there are none."""
+    return math.sqrt(squares / n) if n else math.nan
+
+
+def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, scale: Scale) -> dict[str, float]:
+    """The derived columns of one histogram: bins `low`, `high`, `counts`, ascending.
+
+    A quantile lies in the bin that holds it, so it is off by 1/16 of itself at most.
+    """
     kept = counts > 0
     low, high, counts = low[kept], high[kept], counts[kept].astype(np.float64)
     n = counts.sum()
     if n == 0:
         return dict.fromkeys(["near_zero_fraction", "near_zero_eps", "gini", *QUANTILES], math.nan)
-    eps = edge_below(NEAR_ZERO * rms)
+    eps = edge_below(NEAR_ZERO * scale.rms)
     near = counts[np.maximum(np.abs(low), np.abs(high)) <= eps].sum() / n
-    # The last bin before infinity is closed at the largest float32.
-    high, low = np.minimum(high, np.finfo(np.float32).max), np.maximum(low, -np.finfo(np.float32).max)
+    # The outer bins end where the values do, so that values which differ little from their mean are told apart.
+    low, high = np.clip(low, scale.minimum, scale.maximum), np.clip(high, scale.minimum, scale.maximum)
     derived = {"near_zero_fraction": float(near), "near_zero_eps": eps, "gini": gini(np.abs(low + high) / 2, counts)}
     after = np.cumsum(counts)
     for name, q in QUANTILES.items():

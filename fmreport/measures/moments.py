@@ -45,8 +45,8 @@ class Moments:
         return {
             "total": sums,
             "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
-            "minimum": ops.cast(x.minimum, "float64"),
-            "maximum": ops.cast(ops.max(highest, axis=x.spatial), "float64"),
+            "minimum": x.minimum,
+            "maximum": ops.max(highest, axis=x.spatial),
         }
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:

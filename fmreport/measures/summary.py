@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 
-from fmreport.measures import load, merge
-from fmreport.measures.distribution import QUANTILES, from_bins
+from fmreport.measures import derive, load, merge
+from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
 from fmreport.records import LAYERS, Column
 
 STATES = ("silent", "near_silent", "always_on", "constant")
@@ -23,6 +23,18 @@ COLUMNS = (
 )
 """Columns that mean something else here than in the table they come from."""
 
+KEYS = (
+    Column("probe", "", "name of the probe"),
+    Column("channel", "", "number of the channel, from 0"),
+    Column("low", "activation", "the end of a bin that is less; both are 0 in the bin of zeros"),
+    Column("high", "activation", "the end of a bin that is greater; the end that is farther from 0 is not in the bin"),
+    Column("path", "", "path of the layer: names from the outermost model down"),
+    Column("trainable_parameters", "count", "entries of the layer's variables that training changes"),
+    Column("taps", "", "names of the layer's taps, separated by spaces"),
+    Column("reason", "", "why nothing is captured of a layer that has no tap"),
+)
+"""What rows and bins are told apart by, and the columns of the inventory."""
+
 
 def summarise(taps: pd.Series, samples: pd.DataFrame, channels: pd.DataFrame, histograms: pd.DataFrame) -> pd.DataFrame:
     """The summary, one row per tap in the order of `taps`."""
@@ -35,10 +47,12 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
     measures = load()
     per_channel = [s for measure in measures for s in measure.sums if s.per == "channel"]
     sums = merge(per_channel, {s.name: channels[s.name].to_numpy()[None] for s in per_channel}, axis=1)
-    derived = {name: value for measure in measures for name, value in measure.derive(sums).items()}
+    derived = derive(measures, sums)
     finite = int(sums["finite"][0])
-    rms = math.sqrt(float(sums["squares"][0]) / finite) if finite else math.nan
-    bins = from_bins(*(histogram[name].to_numpy() for name in ("low", "high", "count")), rms)
+    least, most = (float(sums[name][0]) for name in ("minimum", "maximum"))
+    scale = Scale(rms(finite, float(sums["squares"][0])), least, most)
+    low, high, count = (histogram[name].to_numpy() for name in ("low", "high", "count"))
+    bins = from_bins(low, high, count, scale)
     return {
         "tap": tap,
         **{name: int(sums[name][0]) for name in ("finite", "nan", "inf")},
@@ -50,7 +64,8 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
         "lifetime_sparseness": _mean(channels["lifetime_sparseness"]),
         **{state: int(channels[state].sum()) for state in STATES},
         **{name: float(derived[name][0]) for name in ("mean", "std")},
-        **{name: float(sums[name][0]) if finite else math.nan for name in ("minimum", "maximum")},
+        "minimum": least,
+        "maximum": most,
         **{name: bins[name] for name in QUANTILES},
     }
 
@@ -63,8 +78,9 @@ def _mean(values: pd.Series) -> float:
 
 
 def columns_of_tables() -> dict[str, Column]:
-    """Meaning, unit and source of the columns of `layers` and of what is measured, by name, as the summary means them."""
-    measured = [
-        c for measure in load() for c in (*(s.column for s in measure.sums), *(d.column for d in measure.columns))
-    ]
-    return {column.name: column for column in (*LAYERS, *measured, *COLUMNS)}
+    """Meaning, unit and source of every column of every table, by name, as the summary means them."""
+    measured: list[Column] = []
+    for measure in load():
+        measured += [s.column for s in measure.sums if s.per != "image"]
+        measured += [d.column for d in measure.columns]
+    return {column.name: column for column in (*LAYERS, *KEYS, *measured, *COLUMNS)}

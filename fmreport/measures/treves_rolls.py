@@ -64,7 +64,8 @@ class TrevesRolls:
         derived = {}
         if "population_positions" in sums:
             positions = sums["population_positions"]
-            derived["population_sparseness"] = sums["population_total"] / np.where(positions > 0, positions, np.nan)
+            mean = sums["population_total"] / np.where(positions > 0, positions, np.nan)
+            derived["population_sparseness"] = np.clip(mean, 0.0, 1.0)
         defined = (sums["finite"] > 1) & (sums["squares"] > 0) & (sums["minimum"] >= 0)
         n = np.where(defined, sums["finite"], np.nan)
         a = (sums["total"] / n) ** 2 / (np.where(defined, sums["squares"], np.nan) / n)

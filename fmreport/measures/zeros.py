@@ -17,7 +17,10 @@ NEAR_SILENT = 0.99
 
 
 class Zeros:
-    """Exact zeros (either sign), per image, per channel (APoZ) and pooled."""
+    """Exact zeros (either sign), per image, per channel (APoZ) and pooled.
+
+    TensorFlow computes with subnormal numbers as with zeros, and here they count as such too.
+    """
 
     sums = (Sum(Column("zeros", "count", "values that are exactly 0, of either sign"), "channel"),)
     columns = (
@@ -42,8 +45,8 @@ class Zeros:
             return ops.zeros((x.values.shape[0], x.values.shape[-1]), dtype="int64")
 
         # Most convolutions hold no zero at all, which the histogram knows already.
-        some = sum(ops.sum(x.bins[:, i]) for i in ZERO_BINS) > 0
-        return {"zeros": ops.cond(some, counted, none)}
+        positive, negative = (ops.any(x.bins[:, i] > 0) for i in ZERO_BINS)
+        return {"zeros": ops.cond(ops.logical_or(positive, negative), counted, none)}
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
         """NaN and False where there is no finite value."""

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from fmreport.config import Config
+from fmreport.errors import SourceError
 from fmreport.records import Layer, Tap
 
 T = TypeVar("T")
@@ -64,7 +65,8 @@ class TappableModel(Protocol):
         """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations.
 
         `then` is called once, while the function is built, with `(batch, *spatial, C)` tensors by the taps' names, and
-        becomes part of the model's own graph. It may return tensors in nested dicts; the function returns them as NumPy arrays.
+        becomes part of the model's own graph. It may return tensors in nested dicts and lists; the function returns
+        them as NumPy arrays.
         """
 
 
@@ -74,9 +76,21 @@ def open_source(config: Config) -> TappableModel:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     module, _, attribute = SOURCES[config.model.kind].partition(":")
-    with _quiet():
-        opener = getattr(import_module(module), attribute)
-        import_module("tensorflow").config.list_logical_devices()
+    try:
+        with _quiet():
+            backend = import_module("keras").config.backend()
+            opener = getattr(import_module(module), attribute)
+            import_module("tensorflow").config.list_logical_devices()
+    except ImportError as error:
+        raise SourceError(
+            f"TensorFlow or Keras cannot be imported: {error}",
+            fix="install fmreport again, in an environment of its own",
+        ) from error
+    if backend != "tensorflow":
+        raise SourceError(
+            f"Keras runs on {backend}, and models are tapped in TensorFlow's graphs",
+            fix="set the environment variable KERAS_BACKEND=tensorflow, or leave it out",
+        )
     model: TappableModel = opener(config)
     return model
 

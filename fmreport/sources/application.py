@@ -9,8 +9,10 @@ import keras
 from fmreport.config import ApplicationSection, Config
 from fmreport.errors import SourceError, nearest
 from fmreport.sources import Identity
-from fmreport.sources.files import summary, weights_file
+from fmreport.sources.architecture import summary
+from fmreport.sources.files import weights_file, where
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import parameters
 
 
 def constructors() -> dict[str, Any]:
@@ -19,27 +21,39 @@ def constructors() -> dict[str, Any]:
 
 
 def open_model(config: Config) -> KerasModel:
-    """Builds the architecture."""
+    """Builds the architecture, for `preprocess.size` where that is given, else for its own size."""
     section, known = config.model, constructors()
     assert isinstance(section, ApplicationSection)
     if section.name not in known:
-        raise SourceError(f"model.name: keras.applications has no {section.name}", fix=nearest(section.name, known))
+        raise SourceError(
+            f"{where(config, 'name')}: keras.applications has no {section.name}", fix=nearest(section.name, known)
+        )
     weights, digest = section.weights, ""
     if weights not in (None, "imagenet"):
-        path, digest = weights_file(config, weights, None)
+        path, digest = weights_file(config, str(weights), None)
         weights = str(path)
     options: dict[str, Any] = {"weights": weights}
     if section.classes is not None:
         options["classes"] = section.classes
     size = config.preprocess.size
-    if size is not None and section.weights is None:
-        options["input_shape"] = (*size, 3)
+    # With imagenet's own head the size is fixed, and a config that asks for another is told so later.
+    if size is not None and weights != "imagenet":
+        options["input_shape"] = (3, *size) if keras.config.image_data_format() == "channels_first" else (*size, 3)
     try:
         model = known[section.name](**options)
     except Exception as error:
+        asked = f"{f'for {size[0]} x {size[1]} ' if size else ''}with weights: {section.weights or 'null'}"
         raise SourceError(
-            f"model: keras.applications.{section.name} cannot be built with weights: {section.weights}: {summary(error)}",
-            fix="imagenet weights need the network once; a weights file must fit the architecture and model.classes",
+            f"{where(config, 'name')}: keras.applications.{section.name} cannot be built {asked}: {summary(error)}",
+            fix=_fix(section),
         ) from error
-    identity = Identity("application", section.name, digest, f"keras {keras.__version__}", int(model.count_params()))
+    identity = Identity("application", section.name, digest, f"keras {keras.__version__}", parameters(model)[0])
     return KerasModel(model, identity, feeds=section.inputs)
+
+
+def _fix(section: ApplicationSection) -> str:
+    if section.weights is None:
+        return "leave preprocess.size out for the architecture's own size, or name one that it takes"
+    if section.weights == "imagenet":
+        return "imagenet weights need the network once; weights: null does without"
+    return "the weights file must fit the architecture, its classes (model.classes) and its head"

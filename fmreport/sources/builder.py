@@ -5,74 +5,85 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from fmreport.config import BuilderSection, Config
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
+from fmreport.sources.architecture import summary
 from fmreport.sources.code import importable, load_object
-from fmreport.sources.files import summary, weights_file
-from fmreport.sources.keras_model import KerasModel, input_specs
+from fmreport.sources.files import weights_file, where
+from fmreport.sources.inputs import inputs_of
+from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import parameters
 
 
 def open_model(config: Config) -> KerasModel:
     """Calls `module:function`, importable from the config's folder, and loads the weights where there are some."""
     section = config.model
     assert isinstance(section, BuilderSection)
+    setting = where(config, "function")
     with importable(config.folder):
-        function = load_object(section.function, "model.function")
+        function = load_object(section.function, setting, config.folder)
+        if not callable(function):
+            raise SourceError(
+                f"{setting}: {section.function} is {type(function).__name__}, not a function",
+                fix="name a function that returns a model",
+            )
         try:
             model = function(**section.arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SourceError(
-                f"model.function: {section.function} failed: {type(error).__name__}: {error}",
-                fix="call it by itself in Python and mend it",
+                f"{setting}: {section.function} failed: {type(error).__name__}: {summary(error)}",
+                fix="call it by itself in Python and mend it; what it is called with stands in model.arguments",
             ) from error
-    framework = _framework(model, section.function)
+        framework = _framework(model, setting, section)
+        _build(model, config)
     digest = _load_weights(model, config, section) if section.weights else ""
-    identity = Identity("builder", section.function, digest, framework, _parameters(model, config))
-    return KerasModel(model, identity, feeds=section.inputs)
+    identity = Identity("builder", section.function, digest, framework, parameters(model)[0])
+    return KerasModel(model, identity, feeds=section.inputs, size=config.preprocess.size)
 
 
-def _framework(model: Any, function: str) -> str:
+def _framework(model: Any, setting: str, section: BuilderSection) -> str:
     import tf_keras
 
-    if isinstance(model, keras.Layer):
-        return f"keras {keras.__version__}"
-    if isinstance(model, tf_keras.layers.Layer):
-        return f"tf_keras {tf_keras.__version__}"
+    for library in (keras, tf_keras):
+        if isinstance(model, library.layers.Layer):
+            return f"{library.__name__} {library.__version__}"
     raise SourceError(
-        f"model.function: {function} returned {type(model).__name__}, which is no Keras model",
+        f"{setting}: {section.function} returned {type(model).__name__}, which is no Keras model",
         fix="return a keras.Model or tf_keras.Model",
     )
-
-
-def _load_weights(model: Any, config: Config, section: BuilderSection) -> str:
-    path, digest = weights_file(config, str(section.weights), section.sha256)
-    _build(model, config)
-    try:
-        model.load_weights(path)
-    except Exception as error:
-        raise SourceError(
-            f"model.weights: {section.weights} does not fit the model: {summary(error)}",
-            fix="give a file that was written by this model's save_weights",
-        ) from error
-    return digest
 
 
 def _build(model: Any, config: Config) -> None:
     """Calls a model that has no variables yet once, on a black image."""
     if model.built:
         return
-    spec = input_specs(model)[0]
-    size = config.preprocess.size or tuple(spec.shape[1:3])
-    if None in size:
+    inputs = inputs_of(model, {}, config.preprocess.size)
+    height, width = inputs.image.size or (None, None)
+    if height is None or width is None:
         raise SourceError(
-            "the model has no size of its own",
-            fix="write preprocess: {size: [224, 224]}, or build it in model.function",
+            f"{where(config, 'function')}: the model has no variables yet, and no size to build it for",
+            fix="write preprocess: {size: [224, 224]}, or call the model once in model.function",
         )
-    model(keras.ops.zeros((1, *size, spec.shape[3] or 3)), training=False)
+    black = tf.zeros((1, height, width, inputs.image.channels or 3))
+    try:
+        model(inputs.packed(inputs.fed(black, 1)), training=False)
+    except Exception as error:
+        raise SourceError(
+            f"{where(config, 'function')}: the model does not take a {height} x {width} image: {summary(error)}",
+            fix="try another preprocess.size, or call the model once in model.function",
+        ) from error
 
 
-def _parameters(model: Any, config: Config) -> int:
-    _build(model, config)
-    return int(model.count_params())
+def _load_weights(model: Any, config: Config, section: BuilderSection) -> str:
+    path, digest = weights_file(config, str(section.weights), section.sha256)
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        raise SourceError(
+            f"{where(config, 'weights')}: {section.weights} does not fit the model: {summary(error)}",
+            fix="give a file that was written by this model's save_weights",
+        ) from error
+    return digest

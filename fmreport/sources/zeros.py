@@ -5,47 +5,63 @@ from __future__ import annotations
 from typing import Any
 
 BY_DESIGN, BY_CHANCE, UNKNOWN = "by design", "by chance", "unknown"
+Verdict = tuple[str, str]
 
-CLIPS = {
-    "Relu": "Relu sets what is below zero to zero",
-    "Relu6": "Relu6 sets what is below zero to zero",
-    "PadV2": "padding adds zeros",
-    "Pad": "padding adds zeros",
-    "OneHot": "one-hot coding",
-    "Sign": "a sign can be zero",
-    "Floor": "rounding down",
-    "Round": "rounding",
-    "Rint": "rounding",
-    "Greater": "a comparison gives 0 or 1",
-    "GreaterEqual": "a comparison gives 0 or 1",
-    "Less": "a comparison gives 0 or 1",
-    "LessEqual": "a comparison gives 0 or 1",
-    "ClipByValue": "clipping",
-}
+
+def _by_name(reasons: dict[str, str]) -> dict[str, str]:
+    """Each operation with its reason, from the operations of each reason."""
+    return {operation: reason for reason, operations in reasons.items() for operation in operations.split()}
+
+
+MAKES = _by_name(
+    {
+        "Relu sets what is below zero to zero": "Relu",
+        "Relu6 sets what is below zero to zero": "Relu6",
+        "zeros": "ZerosLike OneHot",
+        "a sign can be zero": "Sign",
+        "rounding": "Floor Ceil Round Rint FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars "
+        "FakeQuantWithMinMaxVarsPerChannel",
+        "a comparison gives 0 or 1": "Greater GreaterEqual Less LessEqual Equal NotEqual LogicalNot LogicalAnd "
+        "LogicalOr",
+    }
+)
+"""Operations whose results are exactly zero over whole ranges of what they read."""
 PASSES = {
-    "Identity", "IdentityN", "StopGradient", "Reshape", "Transpose", "Squeeze", "ExpandDims", "Cast", "MaxPool",
-    "MaxPoolV2", "MaxPool3D", "AvgPool", "AvgPool3D", "Mean", "Max", "StridedSlice", "Slice", "GatherV2", "ResizeNearestNeighbor",
-    "ResizeBilinear", "ResizeBicubic", "DepthToSpace", "SpaceToDepth", "SpaceToBatchND", "BatchToSpaceND", "Split",
-    "SplitV", "Unpack", "Tile", "MirrorPad", "Abs", "Square", "Sqrt", "Neg", "PreventGradient", "EnsureShape",
+    "Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot", "Reshape", "Transpose",
+    "Squeeze", "ExpandDims", "BroadcastTo", "Cast", "MaxPool", "MaxPoolV2", "MaxPool3D", "AvgPool", "AvgPool3D", "Mean",
+    "Max", "Min", "Prod", "StridedSlice", "Slice", "GatherV2", "GatherNd", "ReverseV2", "Roll", "ResizeNearestNeighbor",
+    "ResizeBilinear", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate", "DepthToSpace", "SpaceToDepth",
+    "SpaceToBatchND", "BatchToSpaceND", "SplitV", "Unpack", "Tile", "MirrorPad", "Abs", "Square", "Sqrt", "Neg",
 }  # fmt: skip
-ANY_OF = {"Mul", "ConcatV2", "Pack", "SelectV2", "Minimum", "Maximum"}
+"""Operations that hand on the zeros of what they read first."""
+ENDS = _by_name(
+    {
+        "a weighted sum": "Conv2D Conv3D DepthwiseConv2dNative Conv2DBackpropInput Conv3DBackpropInputV2 MatMul "
+        "BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum",
+        "a weighted sum plus a bias": "BiasAdd",
+        "a sum": "Sum Cumsum",
+        "a normalisation": "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 LRN",
+        "a slope below zero": "LeakyRelu",
+        "a curve through zero": "Elu Selu Tanh Softsign Expm1 Erf Atan Sinh Sin Cos Log Log1p LogSoftmax Pow "
+        "SquaredDifference",
+        "a curve above zero": "Softplus Sigmoid Softmax Exp Erfc Cosh Rsqrt Reciprocal",
+        "a quotient": "RealDiv Div DivNoNan Xdivy",
+        "the model's input": "Placeholder",
+        "a constant": "Const Fill Range",
+        "a variable": "ReadVariableOp",
+        "random numbers": "RandomUniform RandomStandardNormal StatelessRandomUniformV2 StatelessRandomNormalV2",
+    }
+)
+"""Operations whose results are exactly zero only where numbers happen to cancel, or are too small to be held."""
+ANY_OF = {"Mul", "MulNoNan", "ConcatV2", "Pack", "SelectV2", "Select", "Minimum", "Maximum"}
+"""Zeros of one part make zeros of the result."""
 CHOOSES = {"Maximum", "Minimum", "SelectV2", "Select"}
 ALL_OF = {"AddV2", "Add", "AddN", "Sub"}
-DENSE = {
-    "Conv2D": "a weighted sum", "Conv3D": "a weighted sum", "DepthwiseConv2dNative": "a weighted sum",
-    "Conv2DBackpropInput": "a weighted sum", "Conv3DBackpropInputV2": "a weighted sum", "MatMul": "a weighted sum",
-    "BatchMatMulV2": "a weighted sum", "BatchMatMulV3": "a weighted sum", "Einsum": "a weighted sum", "Sum": "a sum",
-    "BiasAdd": "a weighted sum plus a bias", "FusedBatchNormV3": "a normalisation", "Rsqrt": "a normalisation",
-    "LeakyRelu": "LeakyRelu keeps a slope below zero", "Elu": "Elu is smooth below zero", "Selu": "Selu is smooth below zero",
-    "Softplus": "Softplus is above zero", "Sigmoid": "Sigmoid is above zero", "Softmax": "Softmax is above zero",
-    "Tanh": "Tanh is zero only at zero", "Exp": "Exp is above zero", "Erf": "Erf is zero only at zero", "Erfc": "Erfc is above zero",
-    "RealDiv": "a quotient", "Softsign": "Softsign is zero only at zero", "Log": "a logarithm", "Pow": "a power",
-    "SquaredDifference": "a squared difference", "Placeholder": "the model's input", "Const": "a constant",
-    "ReadVariableOp": "a variable", "Reciprocal": "a quotient", "Sin": "a sine", "Cos": "a cosine", "LogSoftmax": "a logarithm",
-}  # fmt: skip
+"""Only where all parts are zero is the result zero on purpose."""
+NUMBERS = ("float", "bfloat")
 
 
-def zeros_of(tensor: Any, known: dict[str, tuple[str, str]]) -> tuple[str, str]:
+def zeros_of(tensor: Any, known: dict[str, Verdict]) -> Verdict:
     """(`by design` | `by chance` | `unknown`, the operation that decides it) of a graph tensor.
 
     `known` holds the answers for tensors of the same graph by name, and receives the new ones.
@@ -54,33 +70,85 @@ def zeros_of(tensor: Any, known: dict[str, tuple[str, str]]) -> tuple[str, str]:
     if name not in known:
         # A graph may hold a loop (`While` in TF1 form), which must not be walked for ever.
         known[name] = (UNKNOWN, "a loop")
-        known[name] = _decide(tensor.op, known)
+        known[name] = _decide(tensor, known)
     return known[name]
 
 
-def _decide(op: Any, known: dict[str, tuple[str, str]]) -> tuple[str, str]:
-    kind = op.type
-    if kind in CLIPS:
-        return BY_DESIGN, CLIPS[kind]
-    if kind in DENSE:
-        return BY_CHANCE, DENSE[kind]
-    if kind in PASSES:
-        return zeros_of(op.inputs[0], known)
-    if kind in CHOOSES and any(_is_zero(t) for t in op.inputs):
-        return BY_DESIGN, f"{kind} with zero"
-    if kind in ANY_OF or kind in ALL_OF:
-        parts = [zeros_of(t, known) for t in op.inputs if t.shape.rank != 0 and t.dtype.name not in ("bool", "int32")]
-        designed = [part for part in parts if part[0] == BY_DESIGN]
-        if designed and (kind in ANY_OF or len(designed) == len(parts)):
-            return designed[0]
-        if any(part[0] == UNKNOWN for part in parts):
-            return next(part for part in parts if part[0] == UNKNOWN)
-        return BY_CHANCE, "a product" if kind in ANY_OF else "a sum"
-    return UNKNOWN, f"operation {kind}"
+def _decide(tensor: Any, known: dict[str, Verdict]) -> Verdict:
+    kind, inputs = tensor.op.type, list(tensor.op.inputs)
+    if reason := _made_here(kind, inputs):
+        return BY_DESIGN, reason
+    if kind in ANY_OF:
+        return _any_of(kind, inputs, known)
+    if kind in ALL_OF:
+        return _all_of(tensor, inputs, known)
+    if kind in PASSES or kind in ("PadV2", "ClipByValue") or ENDS.get(kind) == "a quotient":
+        verdict = zeros_of(inputs[0], known)
+        return (BY_CHANCE, ENDS[kind]) if kind in ENDS and verdict[0] == BY_CHANCE else verdict
+    if kind == "Split":
+        return zeros_of(inputs[1], known)
+    return (BY_CHANCE, ENDS[kind]) if kind in ENDS else (UNKNOWN, f"operation {kind}")
+
+
+def _made_here(kind: str, inputs: list[Any]) -> str:
+    """How an operation makes zeros of what is none; empty where it does not."""
+    if kind in ("Pad", "PadV2") and (kind == "Pad" or _is_zero(inputs[2])):
+        return "padding adds zeros"
+    if kind == "ClipByValue" and any(_is_zero(bound) for bound in inputs[1:]):
+        return "clipping at zero"
+    if kind in CHOOSES and any(_is_zero(each) for each in inputs):
+        return f"{kind} with zero"
+    return MAKES.get(kind, "")
+
+
+def _any_of(kind: str, inputs: list[Any], known: dict[str, Verdict]) -> Verdict:
+    verdicts = [zeros_of(each, known) for each in inputs if each.dtype.name.startswith(NUMBERS)]
+    for wanted in (BY_DESIGN, UNKNOWN):
+        if found := next((verdict for verdict in verdicts if verdict[0] == wanted), None):
+            return found
+    return BY_CHANCE, "a product" if kind == "Mul" else "no part is zero by design"
+
+
+def _all_of(tensor: Any, inputs: list[Any], known: dict[str, Verdict]) -> Verdict:
+    parts = [each for each in inputs if not _is_zero(each)]
+    if len(parts) > 1 and _opposed(parts):
+        return BY_CHANCE, "a slope below zero that is learned"
+    verdicts = [zeros_of(each, known) for each in parts]
+    # A part that is spread over the others, such as a mean, is hardly ever zero where they are.
+    whole = all(each.shape.as_list() == tensor.shape.as_list() for each in parts if each.shape.rank is not None)
+    if verdicts and whole and all(verdict[0] == BY_DESIGN for verdict in verdicts):
+        return verdicts[0]
+    if any(verdict[0] == BY_CHANCE for verdict in verdicts) or not whole:
+        return BY_CHANCE, "a sum"
+    return next((verdict for verdict in verdicts if verdict[0] == UNKNOWN), (BY_CHANCE, "a sum"))
+
+
+def _opposed(parts: list[Any]) -> bool:
+    """Whether one part is the Relu of what another takes the Relu of, negated: a PReLU."""
+    sides = [side for part in parts if (side := _clipped(part)) is not None]
+    names = {side.name for side in sides}
+    return any(side.op.type == "Neg" and side.op.inputs[0].name in names for side in sides)
+
+
+def _clipped(tensor: Any) -> Any:
+    """What the Relu behind a tensor reads, through products; None where there is no Relu."""
+    waiting = [tensor]
+    while waiting:
+        op = waiting.pop(0).op
+        if op.type == "Relu":
+            return op.inputs[0]
+        if op.type == "Mul":
+            waiting += op.inputs
+    return None
 
 
 def _is_zero(tensor: Any) -> bool:
+    """Whether a tensor is a constant zero of a floating dtype."""
     import tensorflow as tf
 
+    if tensor.op.type in ("ZerosLike", "Fill", "BroadcastTo", "Cast"):
+        return tensor.op.type == "ZerosLike" or _is_zero(tensor.op.inputs[tensor.op.type == "Fill"])
+    if tensor.op.type != "Const":
+        return False
     value = tf.get_static_value(tensor)
-    return value is not None and value.dtype.kind == "f" and not value.any()
+    return value is not None and value.dtype.kind not in "bSO" and not value.any()

@@ -1,0 +1,183 @@
+"""The cost of measuring every convolution: `python -m benchmarks.overhead [--json FILE]`.
+
+Three ways over the same images: (a) the plain forward pass; (b) fmreport's measuring pass; (c) the textbook way, a
+Keras model with every convolution as an output, `predict`, and the same measures in NumPy. Then each measure alone,
+and the memory of 20 and of 200 probes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import compared, in_fresh_process, interleaved, peak_above_idle
+
+MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224)}
+"""Models and the size of their images."""
+WAYS = ("a: plain forward pass", "b: fmreport, all measures", "c: textbook, NumPy")
+
+
+class Bench:
+    """One model with random images of its size, and the three ways to run it."""
+
+    def __init__(self, name: str, batch: int) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        import keras
+
+        from fmreport.sources import Identity
+        from fmreport.sources.keras_model import KerasModel
+        from fmreport.zoo.sd_unet import sd_unet
+
+        keras.utils.set_random_seed(0)
+        self.size, self.batch = MODELS[name], batch
+        self.model = sd_unet(32) if name.startswith("SD") else keras.applications.ResNet50V2(weights=None)
+        self.tappable = KerasModel(self.model, Identity("benchmark", name, "", "", 0))
+        self.taps = [tap for tap in self.tappable.inventory(self.size)[1] if tap.type == "Conv2D"]
+        self.images = np.random.default_rng(0).uniform(0, 255, (batch, *self.size, 3)).astype(np.float32)
+
+    def plain(self) -> Callable[[], object]:
+        """(a)"""
+        import tensorflow as tf
+
+        spec = tf.TensorSpec(self.images.shape, tf.float32)
+        function = tf.function(lambda x: self.model(x, training=False), autograph=False).get_concrete_function(spec)
+        return lambda: function(tf.constant(self.images)).numpy()
+
+    def measured(self, *names: str) -> Callable[[], object]:
+        """(b), or the named measures alone."""
+        from fmreport.extract import measuring
+        from fmreport.measures import MEASURES, load
+
+        measures = load(names or tuple(MEASURES))
+        function = measuring(self.tappable, self.taps, measures, size=self.size, batch=self.batch)
+        return lambda: function(self.images)
+
+    def textbook(self) -> Callable[[], object]:
+        """(c)"""
+        import keras
+
+        outputs = [self.model.get_layer(tap.layer.replace("/", ".")).output for tap in self.taps]
+        model = keras.Model(self.model.inputs, outputs)
+        return lambda: [numpy_measures(maps) for maps in model.predict(self.images, verbose=0)]
+
+    def way(self, name: str) -> Callable[[], object]:
+        """One of `WAYS`."""
+        return {WAYS[0]: self.plain, WAYS[1]: self.measured, WAYS[2]: self.textbook}[name]()
+
+
+def numpy_measures(maps: np.ndarray) -> dict[str, np.ndarray]:
+    """The measures of this release on `(B, H, W, C)` as they are usually written."""
+    axes = (1, 2)
+    magnitude = np.abs(maps)
+    ordered = np.sort(magnitude.reshape(len(maps), -1), axis=1)
+    n = ordered.shape[1]
+    rms = np.sqrt((maps**2).mean(axis=axes))
+    return {
+        "nonfinite": (~np.isfinite(maps)).sum(axis=axes),
+        "zeros": (maps == 0).mean(axis=axes),
+        "mean": maps.mean(axis=axes),
+        "std": maps.std(axis=axes),
+        "minimum": maps.min(axis=axes),
+        "maximum": maps.max(axis=axes),
+        "hoyer_limit": 1 - magnitude.mean(axis=axes) / rms,
+        "near_zero": (magnitude <= 0.01 * np.sqrt((maps**2).mean())).mean(),
+        "gini": 1 - 2 * (ordered * (n - np.arange(n) - 0.5)).sum(axis=1) / ordered.sum(axis=1) / n,
+        "quantiles": np.quantile(maps.reshape(len(maps), -1), (0.01, 0.25, 0.5, 0.75, 0.99), axis=1),
+    }
+
+
+def times(name: str, batch: int, runs: int) -> dict[str, dict[str, float]]:
+    """Medians of the three ways and of every measure alone."""
+    from fmreport.measures import MEASURES
+
+    bench = Bench(name, batch)
+    ways = {way: bench.way(way) for way in WAYS}
+    ways |= {f"only {measure}": bench.measured("counts", measure) for measure in MEASURES if measure != "counts"}
+    return compared(interleaved(ways, runs), WAYS[0])
+
+
+def memory(name: str, batch: int) -> dict[str, float]:
+    """Peak megabytes above idle of the three ways, each in a process of its own."""
+    return {way: in_fresh_process("benchmarks.overhead", "--peak", name, way, str(batch)) for way in WAYS}
+
+
+def probes_peak(count: int) -> float:
+    """Peak megabytes above idle of measuring `count` photographs on disk with the built-in SD-UNet."""
+    from PIL import Image
+
+    from fmreport import config as settings
+    from fmreport import layers, pipeline, probes, sources
+    from fmreport.extract import Extraction
+
+    with tempfile.TemporaryDirectory() as folder:
+        random = np.random.default_rng(0)
+        for i in range(count):
+            Image.fromarray(random.integers(0, 255, (480, 640, 3), np.uint8)).save(Path(folder, f"{i:04d}.jpg"))
+        data = {
+            "name": "probes",
+            "model": {"kind": "keras", "path": "builtin:sd_unet_pets_w8"},
+            "probes": [{"kind": "files", "images": "*.jpg"}],
+        }
+        config = settings.from_dict(data, folder)
+        model = sources.open_source(config)
+        preprocess = pipeline.preprocessing(config, model)
+        taps = layers.select(config, model.inventory(preprocess.size)[1])
+
+        def build() -> Callable[[], object]:
+            found = probes.collect(config.probes, config.folder)
+            extraction = Extraction(model, taps, found, preprocess, 4)
+            extraction.measure(found.names[:4])
+            return lambda: extraction.measure(found.names[:4])
+
+        return peak_above_idle(build, runs=1)
+
+
+def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, float]) -> Table:
+    """One model's figures as a table."""
+    table = Table(title=title, box=None, title_justify="left", pad_edge=False)
+    for column in ("", "median ms", "ratio to (a)", "peak MB above idle"):
+        table.add_column(column, justify="left" if not column else "right")
+    for way, row in rows.items():
+        peak = f"{peaks[way]:.0f}" if way in peaks else ""
+        table.add_row(way, f"{row['seconds'] * 1e3:.1f}", f"{row['ratio']:.2f}", peak)
+    return table
+
+
+def main() -> None:
+    """Prints the figures, and writes them where `--json` says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--peak", nargs=3, metavar=("MODEL", "WAY", "BATCH"), help=argparse.SUPPRESS)
+    parser.add_argument("--probes", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    out = Console()
+    if options.peak:
+        name, way, batch = options.peak
+        out.print_json(data=peak_above_idle(lambda: Bench(name, int(batch)).way(way)))
+        return
+    if options.probes:
+        out.print_json(data=probes_peak(options.probes))
+        return
+    figures: dict[str, Any] = {}
+    for name in MODELS:
+        figures[name] = {"times": times(name, options.batch, options.runs), "peaks": memory(name, options.batch)}
+        out.print(printed(f"{name}, batch {options.batch}", figures[name]["times"], figures[name]["peaks"]), "")
+    figures["probes"] = {n: in_fresh_process("benchmarks.overhead", "--probes", str(n)) for n in (20, 200)}
+    out.print("  ".join(f"{n} probes: peak {peak:.0f} MB above idle" for n, peak in figures["probes"].items()))
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tables and figures -> one frozen page -> HTML, PDF."""

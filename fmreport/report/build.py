@@ -1,0 +1,182 @@
+"""Run data -> the frozen page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from fmreport import figures
+from fmreport.figures import photographs, plots
+from fmreport.report import maps, page, tables, taps
+from fmreport.report.wording import count, number, percent, plural, sizes
+from fmreport.store import Run
+
+SHOWN, OTHERS = 320, 96
+"""Longest side in pixels of the pictures of displayed and of other probes."""
+
+ATTACHED = {
+    "layers": "what needs no image, one row per tap",
+    "summary": "measures pooled over all probes, one row per tap",
+    "inventory": "every layer of the model, with its taps or the reason why it has none",
+}
+"""Tables that travel inside the PDF."""
+
+Advance = Callable[[int, int], None]
+
+
+def build(run: Run, *, tile_limit: int | None = None, advance: Advance = lambda done, total: None) -> page.Page:
+    """The page of a run; `tile_limit` in pixels averages larger tiles down; `advance(done, total)` after each tap."""
+    facts, config = run.facts, run.facts.config
+    photos = tuple(_photos(run))
+    scale = str(config.get("figures", {}).get("scale", "channel"))
+    settings = maps.Settings(
+        scale=scale,
+        photos={photo.name: photo for photo in photos},
+        tile_limit=tile_limit,
+    )
+    inventory, missing = tables.missing(run)
+    unseen = len(facts.probes) - len(photos)
+    return page.Page(
+        title=facts.title,
+        run=f"{facts.name} {facts.release}",
+        language="en",
+        authors=tuple(page.Author(a["name"], a.get("orcid") or "") for a in config.get("authors") or ()),
+        author_names=tuple(str(a["name"]) for a in config.get("authors") or ()),
+        abstract=config.get("abstract") or "",
+        licence=config.get("licence") or "",
+        doi=config.get("doi") or "",
+        keys=key_figures(run),
+        notes=facts.notes,
+        facts=tuple(_facts(run)),
+        preprocess=str(facts.preprocess.get("sentence") or ""),
+        versions=tuple(page.Fact(name, version) for name, version in facts.versions.items()),
+        version_line=", ".join(f"{name} {version}" for name, version in facts.versions.items()),
+        photos=photos,
+        more_photos=any(not photo.displayed for photo in photos),
+        photo_fit=str(facts.preprocess.get("resize") or "stretch"),
+        probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
+        figures=tuple(_figures(run)),
+        table=tables.layer_table(run),
+        maps_intro=maps.introduction(run, scale, tile_limit),
+        taps=tuple(taps.sections(run, settings, advance)),
+        inventory=inventory,
+        missing=missing,
+        definitions=tables.definitions(run),
+        attachments=tuple(page.Attachment(f"{name}.csv", text) for name, text in ATTACHED.items()),
+    )
+
+
+def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
+    """The three most telling numbers of a run."""
+    return _resolution(run), _sparsity(run), _silence(run)
+
+
+def _resolution(run: Run) -> page.KeyFigure:
+    heights = run.layers["height"].to_numpy(np.float64, na_value=np.nan)
+    # One pixel is what global pooling leaves: no map.
+    maps_only = np.flatnonzero(np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy())
+    if not maps_only.size:
+        return page.KeyFigure("no maps", "every tap is a vector", plural(len(run.layers), "tap"))
+    sides = heights[maps_only].astype(int)
+    coarsest = int(sides.argmin())
+    path = [int(sides[0]), int(sides[coarsest]), int(sides[-1])]
+    shown = [side for i, side in enumerate(path) if i == 0 or side != path[i - 1]]
+    at = run.layers.iloc[int(maps_only[coarsest])]
+    return page.KeyFigure(
+        " → ".join(map(str, shown)),
+        "rows of the maps: first, coarsest, last" if len(shown) == 3 else "rows of the maps, first to last",
+        f"coarsest at {at['tap']}: {sizes(str(at['shape']))}",
+    )
+
+
+def _sparsity(run: Run) -> page.KeyFigure:
+    table = run.layers[["tap", "zeros"]].merge(run.summary, on="tap")
+    designed = table[table["zeros"] == "by design"]
+    if len(designed):
+        most = designed.sort_values("zero_fraction", kind="stable").iloc[-1]
+        return page.KeyFigure(
+            percent(float(designed["zero_fraction"].median())),
+            "exact zeros at the one tap that makes them by design"
+            if len(designed) == 1
+            else f"exact zeros, median of the {len(designed)} taps that make them by design",
+            f"most at {most['tap']}: {percent(most['zero_fraction'])}",
+        )
+    defined = table[table["gini"].notna()]
+    if not len(defined):
+        return page.KeyFigure("–", "Gini index", "undefined at every tap")
+    most = defined.sort_values("gini", kind="stable").iloc[-1]
+    return page.KeyFigure(
+        f"{defined['gini'].min():.2f} to {defined['gini'].max():.2f}",
+        "Gini index of the taps: how concentrated activity is (Gaussian noise: 0.41)",
+        f"most at {most['tap']}; no tap makes exact zeros by design",
+    )
+
+
+def _silence(run: Run) -> page.KeyFigure:
+    silent, channels = int(run.summary["silent"].sum()), int(run.layers["channels"].sum())
+    images = len(run.facts.probes)
+    return page.KeyFigure(
+        f"{silent:,} of {channels:,}",
+        "channels silent on this probe set",
+        f"{plural(images, 'image')}: a silent channel may yet be active on up to "
+        f"{number(min(100, 300 / images), 2)}% of others like these",
+    )
+
+
+def _facts(run: Run) -> Iterator[page.Fact]:
+    facts: Any = run.facts
+    model = facts.model
+    yield page.Fact("Model", f"{model.get('kind') or ''}: {model.get('source') or ''}", code=True)
+    if model.get("sha256"):
+        yield page.Fact("SHA-256", str(model["sha256"]), code=True)
+    if model.get("framework"):
+        yield page.Fact("Framework", str(model["framework"]))
+    if model.get("parameters") is not None:
+        yield page.Fact("Parameters", count(model["parameters"]))
+    yield page.Fact("Layers", f"{plural(len(run.inventory), 'layer')}, {plural(len(run.layers), 'tap')} in this run")
+    masks = sum(probe.has_mask for probe in facts.probes)
+    yield page.Fact(
+        "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
+    )
+    yield page.Fact("Run", f"{facts.name}, release {facts.release}")
+
+
+def _photos(run: Run) -> Iterator[page.Photo]:
+    facts = {probe.name: probe for probe in run.facts.probes}
+    masks = run.masks()
+    pictures = run.pictures()
+    displayed = [name for name in run.facts.displayed if name in pictures]
+    for i, name in enumerate([*displayed, *(name for name in pictures if name not in displayed)]):
+        fact, mask = facts[name], masks.get(name)
+        height, width = pictures[name].shape[:2]
+        sentence = ""
+        if mask is not None:
+            known = np.count_nonzero(mask != 255)
+            sentence = (
+                f"mask covers {percent(np.count_nonzero(mask == 1) / known)}" if known else "mask ignores everything"
+            )
+        yield page.Photo(
+            id=f"photo-{i}",
+            name=name,
+            origin=fact.origin,
+            size=f"{fact.size[0]} × {fact.size[1]}",
+            mask=sentence,
+            jpeg=photographs.jpeg(pictures[name], SHOWN if name in displayed else OTHERS),
+            width=width,
+            height=height,
+            outline="" if mask is None else photographs.outline(mask),
+            outline_box="" if mask is None else f"0 0 {mask.shape[1]} {mask.shape[0]}",
+            note=" · ".join(filter(None, (f"{fact.size[0]} × {fact.size[1]}", fact.origin, sentence))),
+            alt=f"Probe {name}{f'; its {sentence} of the picture, outlined' if sentence else ''}",
+            displayed=name in displayed,
+        )
+
+
+def _figures(run: Run) -> Iterator[page.Figure]:
+    for name in figures.FIGURES:
+        plot = figures.draw(name, run)
+        svg = plots.to_svg(plot)
+        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, Markup(plots.themed(svg, name)))

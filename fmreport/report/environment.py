@@ -1,0 +1,143 @@
+"""Where templates are found, how their values are escaped, and what an error in one of them says."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from fmreport.errors import RenderError
+from fmreport.figures.glyphs import drawable
+from fmreport.report.page import Page
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_HERE = Path(__file__).parent
+
+
+def builtin_templates() -> Path:
+    """The folder of fmreport's own templates: inside the package as installed, beside it in a checkout."""
+    for folder in (_HERE.parent / "templates", _HERE.parent.parent / "templates"):
+        if (folder / "report.html.j2").is_file():
+            return folder
+    raise RenderError("fmreport's own templates are missing", fix="install fmreport again")
+
+
+def html_environment(template_dir: Path | None) -> jinja2.Environment:
+    """Every value is escaped, whatever the template is called."""
+    return jinja2.Environment(
+        loader=_loader(template_dir),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def typst_environment(template_dir: Path | None) -> jinja2.Environment:
+    """Every value becomes a literal of Typst: `{{ value }}` in code, `#{{ value }}` in markup.
+
+    What templates make themselves (macros, `super()`) is Markup and stays as it is; autoescape only tells it apart.
+    """
+    return jinja2.Environment(
+        loader=_loader(template_dir),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else Markup(typst_literal(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def typst_literal(value: object) -> str:
+    """A value in Typst's own notation, so that it can be no markup. Raises `TypeError` for what Typst does not have."""
+    if isinstance(value, jinja2.Undefined):
+        return str(value)
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"({value})"
+    if isinstance(value, float):
+        return _typst_float(value)
+    if isinstance(value, str):
+        return f'"{drawable(value).translate(_ESCAPES)}"'
+    if isinstance(value, list | tuple):
+        return f"({''.join(f'{typst_literal(item)}, ' for item in value)})"
+    if isinstance(value, dict):
+        pairs = [f"{typst_literal(str(key))}: {typst_literal(item)}" for key, item in value.items()]
+        return f"({', '.join(pairs)})" if pairs else "(:)"
+    raise TypeError(f"{type(value).__name__} has no literal in Typst")
+
+
+def _typst_float(value: float) -> str:
+    if math.isnan(value):
+        return "float.nan"
+    if math.isinf(value):
+        return "float.inf" if value > 0 else "(-float.inf)"
+    return f"({value!r})"
+
+
+def render(environment: jinja2.Environment, name: str, page: Page, template_dir: Path | None) -> str:
+    """The template's text for a page. A template that fails raises `RenderError` with its name and line."""
+    try:
+        return environment.get_template(name).render(page=page)
+    except jinja2.TemplateNotFound as error:
+        raise RenderError(
+            f"template {error.name} was not found", fix=f"{_where(template_dir)}, or name one of fmreport's own"
+        ) from error
+    except jinja2.TemplateSyntaxError as error:
+        raise RenderError(f"{error.filename or error.name}:{error.lineno}: {error.message}", fix=_fix(error)) from error
+    except Exception as error:
+        # A template may call anything, so anything may come out of it; where none of its lines is to blame, it is ours.
+        place = _line_in_template(error)
+        if place is None:
+            raise
+        raise RenderError(f"{place}: {type(error).__name__}: {error}", fix=_fix(error)) from error
+
+
+def check_overrides(template_dir: Path | None) -> None:
+    """Raises `RenderError` where a user's folder is missing or holds nothing that a report uses."""
+    if template_dir is None:
+        return
+    builtin = builtin_templates()
+    known = sorted(path.relative_to(builtin).as_posix() for path in builtin.rglob("*") if path.is_file())
+    if not template_dir.is_dir():
+        raise RenderError(
+            f"{template_dir} is no folder", fix="name a folder of templates, or leave report.template out"
+        )
+    if not any((template_dir / name).is_file() for name in known):
+        raise RenderError(
+            f"{template_dir} holds no template that a report uses", fix=f"known names: {', '.join(known)}"
+        )
+
+
+def _loader(template_dir: Path | None) -> jinja2.BaseLoader:
+    builtin = jinja2.FileSystemLoader(builtin_templates())
+    own = [] if template_dir is None else [jinja2.FileSystemLoader(template_dir)]
+    return jinja2.ChoiceLoader([*own, jinja2.PrefixLoader({"fmreport": builtin}), builtin])
+
+
+def _where(template_dir: Path | None) -> str:
+    return "put it beside the report's other templates" if template_dir is None else f"put it into {template_dir}"
+
+
+def _fix(error: Exception) -> str:
+    if isinstance(error, jinja2.UndefinedError):
+        return "templates know one name, `page`; its fields are those of fmreport/report/page.py"
+    return "mend that line, or leave report.template out to use fmreport's own template"
+
+
+def _line_in_template(error: BaseException) -> str | None:
+    """`path:line` of the innermost template in an error's traceback."""
+    place, trace = None, error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.endswith((".j2", ".css", ".js")):
+            place = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

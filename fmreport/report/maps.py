@@ -1,0 +1,153 @@
+"""The tiles of one tap -> its mosaic with every label, range and rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmreport.figures import mosaics, png
+from fmreport.records import Tiles
+from fmreport.report import page
+from fmreport.report.wording import number, plural
+from fmreport.store import Run
+
+LARGEST_ROW = 16
+SMALLEST_ROW = 8
+"""Channels side by side: at most, and the room that fewer get."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is the same for the maps of all taps."""
+
+    scale: str
+    """`channel` or `tap`: what the colours span."""
+    photos: Mapping[str, page.Photo]
+    tile_limit: int | None
+    """Longest side of a tile in pixels where a budget asks for smaller ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class TapWords:
+    """What labels and captions say of the tap."""
+
+    name: str
+    channels: int
+    zeros: str
+    silent: frozenset[int]
+    constant: frozenset[int]
+
+
+def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> page.Maps:
+    """The mosaic: blocks of at most 16 channels, one strip of maps per probe in each."""
+    drawn = tiles if settings.tile_limit is None else mosaics.shrink(tiles, settings.tile_limit)
+    scale = mosaics.scale_of(tiles, signed=signed, mode=settings.scale)
+    indices = mosaics.levels(drawn, scale)
+    count = len(tiles.channels)
+    columns = max(SMALLEST_ROW, -(-count // -(-count // LARGEST_ROW)))
+    labels = tuple(_label(tiles, words, scale, k, settings.scale) for k in range(count))
+    blocks = []
+    for start in range(0, count, columns):
+        part = slice(start, min(start + columns, count))
+        size = part.stop - part.start
+        strips = tuple(
+            _strip(settings.photos[probe], data, _alt(words, tiles, probe, labels[part]))
+            for i, probe in enumerate(tiles.probes)
+            for data in [mosaics.encode(mosaics.mosaic(indices[i, part], size), signed=signed)]
+        )
+        blocks.append(page.Block(labels[part], strips))
+    height, width = drawn.values.shape[-2:]
+    low, middle, high = _bar_labels(scale, settings.scale)
+    return page.Maps(
+        grid=columns + 1,
+        tile=max(height, width),
+        blocks=tuple(blocks),
+        height_per_width=height / width,
+        bar=mosaics.colour_bar(signed),
+        bar_alt=f"Colour bar from {low}{f' over {middle}' if middle else ''} to {high}",
+        bar_low=low,
+        bar_middle=middle,
+        bar_high=high,
+        caption=_caption(tiles, drawn, scale, settings.scale, words.channels),
+        has_random=not bool(tiles.chosen.all()),
+    )
+
+
+def introduction(run: Run, scale: str, tile_limit: int | None) -> tuple[str, ...]:
+    """How to read the maps of every tap, a sentence or two each; `tile_limit` as in `Settings`."""
+    probes = len(run.facts.probes)
+    spans = "its own colour scale, the same for every picture" if scale == "channel" else "the colour scale of its tap"
+    signed = (
+        f"Each channel has {spans}. Dark is zero: maps without negative values run from 0 to their largest value; "
+        "signed maps run both ways from 0 and end at the 99th percentile of their absolute values."
+    )
+    silent = (
+        f"Silent means zero at every position of every image of this probe set ({plural(probes, 'image')}). "
+        "Maps correlate with what is in a picture; they do not show what causes an output."
+    )
+    smaller = (
+        f"To keep this file within its size budget, maps are drawn at {tile_limit} pixels a side at most, "
+        "area-averaged; the run folder holds them larger."
+    )
+    columns = "Columns are channels, numbered from 0; rows are pictures. Pixels are those of the layer's own grid."
+    return (columns, run.facts.channel_rule, signed, silent, *([smaller] if tile_limit else []))
+
+
+def _strip(photo: page.Photo, data: bytes, alt: str) -> page.Strip:
+    return page.Strip(photo.id, photo.name, photo.jpeg, data, *png.size(data), alt)
+
+
+def _alt(words: TapWords, tiles: Tiles, probe: str, labels: tuple[page.ChannelLabel, ...]) -> str:
+    rows, columns = tiles.grid
+    return (
+        f"{words.name} on {probe}: {rows} × {columns}, {plural(words.channels, 'channel')}, {words.zeros} zeros; "
+        f"{len(labels)} shown: {', '.join(label.number for label in labels)}"
+    )
+
+
+def _label(tiles: Tiles, words: TapWords, scale: mosaics.Scale, k: int, mode: str) -> page.ChannelLabel:
+    channel, limit = int(tiles.channels[k]), float(scale.limits[k])
+    low, high = tiles.low[:, k], tiles.high[:, k]
+    finite = np.isfinite(low) & np.isfinite(high)
+    tag = "not finite" if not finite.all() else ""
+    if channel in words.silent:
+        tag = "silent"
+    elif channel in words.constant:
+        tag = "constant"
+    shown = ""
+    if mode == "channel" and finite.any() and tag != "silent":
+        shown = f"±{number(limit, 2)}" if scale.signed else f"0–{number(limit, 2)}"
+    chosen = bool(tiles.chosen[k])
+    title = f"channel {channel} of {words.channels}"
+    if finite.any():
+        title += f", {number(float(low[finite].min()))} to {number(float(high[finite].max()))} on the pictures shown"
+    title += f"{'' if chosen else ', drawn at random'}{f', {tag} on this probe set' if tag else ''}"
+    return page.ChannelLabel(str(channel), shown, tag, not chosen, title)
+
+
+def _bar_labels(scale: mosaics.Scale, mode: str) -> tuple[str, str, str]:
+    if mode == "channel":
+        return ("−limit", "0", "+limit") if scale.signed else ("0", "", "limit")
+    limit = number(float(scale.limits[0]))
+    return (f"−{limit}", "0", limit) if scale.signed else ("0", "", limit)
+
+
+def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, channels: int) -> str:
+    height, width = tiles.grid
+    shown, random = len(tiles.channels), int((~tiles.chosen).sum())
+    which = f"{shown} of {plural(channels, 'channel')}" if shown < channels else f"all {plural(channels, 'channel')}"
+    if channels == 1:
+        which = "the only channel"
+    grid = f"{height} × {width} pixels"
+    small = drawn.values.shape[-2:]
+    if small != tiles.grid:
+        grid += f", drawn at {small[0]} × {small[1]} (area-averaged)"
+    parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}."]
+    if mode == "channel":
+        parts.append("Each channel's limit stands under its number.")
+    if scale.clipped:
+        parts.append("Values beyond the 99th percentile are clipped.")
+    parts.append(f"{plural(len(tiles.probes), 'image')}; correlational, not causal.")
+    return " ".join(parts)

@@ -1,0 +1,290 @@
+"""The one frozen page that templates receive: every value ready to be shown, nothing left to compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who stands behind the run."""
+
+    name: str
+    orcid: str
+    """Empty where it is not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """One of the three most telling numbers."""
+
+    value: str
+    label: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A term and what the run says of it."""
+
+    term: str
+    value: str
+    code: bool = False
+    """Whether the value is a name, path or hash, to be set in a fixed pitch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """The picture of one probe."""
+
+    id: str
+    """`photo-0`, ...: where a page holds the picture once."""
+    name: str
+    origin: str
+    size: str
+    """Of the file's image, height × width."""
+    mask: str
+    """A sentence on the mask; empty where there is none."""
+    jpeg: bytes
+    width: int
+    height: int
+    outline: str
+    """SVG path data of the mask's edge in `outline_box`; empty where there is no mask."""
+    outline_box: str
+    note: str
+    """Size, origin and mask as one line."""
+    alt: str
+    displayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One plot over all taps."""
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    svg: bytes
+    """A whole SVG file, for print."""
+    inline: Markup
+    """The `<svg>` element with colours by role, for a page that has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column of the layer table."""
+
+    label: str
+    meaning: str
+    numeric: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value of the layer table."""
+
+    text: str
+    sort: str
+    """What it is sorted by: a number in ASCII, or text; empty where undefined, which sorts last."""
+    numeric: bool = True
+    reason: str = ""
+    """Why it is undefined, or what qualifies it."""
+    bar: str = ""
+    """Length of the bar behind a fraction, in percent; empty: no bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tap of the layer table."""
+
+    name: str
+    href: str
+    label: str
+    """Of the tap's section, for links in print."""
+    before: tuple[Cell, ...]
+    """Cells before the name, then those behind it."""
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The layer table."""
+
+    columns: tuple[TableColumn, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One number of a tap."""
+
+    label: str
+    value: str
+    meaning: str
+    reason: str = ""
+    """Why it is undefined, or what qualifies it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """The distribution of a tap's values other than zero."""
+
+    path: str
+    """SVG path data in a box of 600 x 100."""
+    zero_at: str
+    """Where 0 lies, 0 to 600; empty where it lies outside."""
+    low: str
+    high: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLabel:
+    """What stands above one column of maps."""
+
+    number: str
+    range: str
+    tag: str
+    """`silent`, `constant`, `not finite` or empty."""
+    random: bool
+    title: str
+    """The same in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The maps of one probe in one block, side by side: one picture."""
+
+    photo: str
+    """Id of the probe's photograph."""
+    probe: str
+    photo_jpeg: bytes
+    png: bytes
+    width: int
+    height: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """As many channels as stand side by side; one strip per probe below the channels' labels."""
+
+    labels: tuple[ChannelLabel, ...]
+    strips: tuple[Strip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The mosaic of a tap: columns are channels, rows are probes."""
+
+    grid: int
+    """Columns of the layout: one for the photograph, then those of the channels."""
+    tile: int
+    """Longest side of a map as stored here, in pixels."""
+    blocks: tuple[Block, ...]
+    height_per_width: float
+    """Of one map."""
+    bar: bytes
+    """PNG of the colours."""
+    bar_alt: str
+    bar_low: str
+    bar_middle: str
+    bar_high: str
+    caption: str
+    has_random: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TapSection:
+    """One tap: its numbers, its histogram, its maps."""
+
+    position: int
+    name: str
+    anchor: str
+    href: str
+    label: str
+    shape: str
+    type: str
+    zeros: str
+    """A sentence: how many exact zeros, and whether they are made on purpose."""
+    warnings: tuple[str, ...]
+    stats: tuple[Stat, ...]
+    histogram: Histogram | None
+    maps: Maps | None
+    no_maps: str
+    """Why there are no maps; empty where there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLayer:
+    """A layer without a tap."""
+
+    path: str
+    type: str
+    parameters: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a column of the tables means."""
+
+    name: str
+    unit: str
+    meaning: str
+    source: str
+    text: str
+    """Meaning and source as one line."""
+    tables: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A table that travels inside the PDF."""
+
+    file: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    run: str
+    """Name and release."""
+    language: str
+    authors: tuple[Author, ...]
+    author_names: tuple[str, ...]
+    abstract: str
+    licence: str
+    doi: str
+    keys: tuple[KeyFigure, ...]
+    notes: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    preprocess: str
+    versions: tuple[Fact, ...]
+    version_line: str
+    """The same as one line."""
+    photos: tuple[Photo, ...]
+    more_photos: bool
+    """Whether some are of probes that are not displayed."""
+    photo_fit: str
+    """How a photograph fills its place beside the maps, as the model's input did: `stretch`, `crop` or `pad`."""
+    probes_note: str
+    """A sentence on the probes whose pictures are not shown; empty where all are."""
+    figures: tuple[Figure, ...]
+    table: Table
+    maps_intro: tuple[str, ...]
+    """How to read the maps, a sentence each."""
+    taps: tuple[TapSection, ...]
+    inventory: str
+    """A sentence: how many layers there are and how many have a tap."""
+    missing: tuple[MissingLayer, ...]
+    definitions: tuple[Definition, ...]
+    attachments: tuple[Attachment, ...]

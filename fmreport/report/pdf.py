@@ -1,0 +1,92 @@
+"""The page as a PDF: Jinja -> Typst -> PDF/A-3a and PDF/UA-1, with the tables attached."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typst
+
+from fmreport.errors import RenderError
+from fmreport.figures.glyphs import fonts
+from fmreport.report import environment
+from fmreport.report.build import ATTACHED, Advance, build
+from fmreport.report.page import Page
+from fmreport.store import Run
+
+TEMPLATE = "report.typ.j2"
+STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]
+
+
+@dataclass
+class _Assets:
+    """The files that a document refers to."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, data: bytes, suffix: str) -> str:
+        """The name under which the document finds the bytes."""
+        name = f"{hashlib.sha256(data).hexdigest()[:24]}.{suffix}"
+        self.files[name] = data
+        return name
+
+
+def render(
+    run: Run,
+    *,
+    template_dir: Path | None,
+    page: Page | None = None,
+    advance: Advance = lambda done, total: None,
+) -> bytes:
+    """The PDF report; `page` is the run's page where it is built already, `advance(done, total)` follows the taps.
+
+    Raises `RenderError` where a template fails or Typst refuses what it made.
+    """
+    environment.check_overrides(template_dir)
+    page = page or build(run, advance=advance)
+    assets = _Assets({f"{name}.csv": _csv(run, name) for name in ATTACHED})
+    source = page_to_typst(page, template_dir, assets)
+    with tempfile.TemporaryDirectory(prefix="fmreport-") as folder:
+        for name, data in assets.files.items():
+            Path(folder, name).write_bytes(data)
+        main = Path(folder, "main.typ")
+        main.write_text(source, encoding="utf-8")
+        try:
+            made = typst.compile(
+                str(main),
+                root=folder,
+                font_paths=[str(fonts())],
+                ignore_system_fonts=True,
+                pdf_standards=STANDARDS,
+                timestamp=0,
+            )
+        except typst.TypstError as error:
+            raise _refused(error, template_dir) from error
+    if not isinstance(made, bytes):
+        raise TypeError("typst.compile returned no PDF")
+    return made
+
+
+def page_to_typst(page: Page, template_dir: Path | None, assets: _Assets | None = None) -> str:
+    """The Typst source of a page; the files it refers to are added to `assets`."""
+    jinja = environment.typst_environment(template_dir)
+    jinja.filters["asset"] = (assets or _Assets()).add
+    return environment.render(jinja, TEMPLATE, page, template_dir)
+
+
+def _csv(run: Run, name: str) -> bytes:
+    text: str = getattr(run, name).to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8")
+
+
+def _refused(error: typst.TypstError, template_dir: Path | None) -> RenderError:
+    """Typst's own message, which shows the line that the template made."""
+    message = re.sub(r"\S*main\.typ", TEMPLATE.removesuffix(".j2"), error.diagnostic or error.message).strip()
+    own = "" if template_dir is None else f" in {template_dir}"
+    return RenderError(
+        f"Typst refuses the document: {message}",
+        fix=f"mend what the template{own} makes there, or leave report.template out",
+    )

@@ -1,0 +1,151 @@
+"""The section of each tap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+from fmreport.figures.histograms import outline
+from fmreport.records import Column
+from fmreport.report import maps, page
+from fmreport.report.wording import count, number, percent, plural, sizes, undefined, zeros_sentence
+from fmreport.store import Run
+
+Row = Mapping[str, Any]
+
+_INDICES = ("gini", "hoyer_limit", "population_sparseness", "lifetime_sparseness")
+_COUNTS = ("silent", "near_silent", "always_on", "constant")
+_LABELS = {
+    "near_zero_fraction": "near zero",
+    "gini": "Gini index",
+    "hoyer_limit": "Hoyer limit",
+    "population_sparseness": "population sparseness",
+    "lifetime_sparseness": "lifetime sparseness",
+    "silent": "silent channels",
+    "near_silent": "near-silent",
+    "always_on": "always on",
+    "constant": "constant",
+    "mean": "mean",
+    "std": "std",
+}
+
+
+def anchors(taps: list[str]) -> dict[str, str]:
+    """The address of each tap's section: its name, white space replaced, each one once."""
+    found: dict[str, str] = {}
+    for tap in taps:
+        base = anchor = "_".join(tap.split()) or "tap"
+        again = 2
+        while anchor in found.values():
+            anchor, again = f"{base}~{again}", again + 1
+        found[tap] = anchor
+    return found
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dicts."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def href(anchor: str) -> str:
+    """The link to an anchor on the same page."""
+    return "#" + quote(anchor, safe="/:@~")
+
+
+def sections(
+    run: Run, settings: maps.Settings, advance: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[page.TapSection]:
+    """One section per tap in run order; `advance(done, total)` after each."""
+    summary = {row["tap"]: row for row in records(run.summary)}
+    channels = dict(list(run.channels.groupby("tap", sort=False)))
+    histograms = dict(list(run.histograms.groupby("tap", sort=False)))
+    rows = records(run.layers)
+    addresses = anchors([row["tap"] for row in rows])
+    for position, layer in enumerate(rows, 1):
+        tap = layer["tap"]
+        yield _section(
+            run,
+            settings,
+            {**summary[tap], **layer, "position": position, "anchor": addresses[tap]},
+            channels.get(tap, run.channels.iloc[:0]),
+            histograms.get(tap, run.histograms.iloc[:0]),
+        )
+        advance(position, len(rows))
+
+
+def _section(
+    run: Run, settings: maps.Settings, row: Row, channels: pd.DataFrame, histogram: pd.DataFrame
+) -> page.TapSection:
+    tiles = run.tiles(row["tap"])
+    mosaic = None
+    if tiles is not None:
+        words = maps.TapWords(
+            row["tap"],
+            int(row["channels"]),
+            percent(row["zero_fraction"]),
+            *(frozenset(channels.loc[channels[state].astype(bool), "channel"]) for state in ("silent", "constant")),
+        )
+        signed = bool(row["minimum"] < 0 or np.any(tiles.low < 0))
+        mosaic = maps.maps(tiles, words, settings, signed=signed)
+    return page.TapSection(
+        position=row["position"],
+        name=row["tap"],
+        anchor=row["anchor"],
+        href=href(row["anchor"]),
+        label=f"tap-{row['position']}",
+        shape=sizes(str(row["shape"])),
+        type=f"{row['type']} {row['index']}",
+        zeros=zeros_sentence(row["zero_fraction"], row["zeros"], row["zeros_reason"]),
+        warnings=tuple(_warnings(row)),
+        stats=tuple(_stats(row, run.columns)),
+        histogram=_histogram(row, histogram),
+        maps=mosaic,
+        no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
+    )
+
+
+def _warnings(row: Row) -> Iterator[str]:
+    bad = [f"{int(row[name]):,} {label}" for name, label in (("nan", "NaN"), ("inf", "infinite")) if row[name]]
+    if bad:
+        yield f"{' and '.join(bad)} values, left out of every number"
+    if row["silent"]:
+        yield f"{int(row['silent']):,} of {plural(int(row['channels']), 'channel')} silent on this probe set"
+
+
+def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
+    def stat(name: str, value: str, reason: str = "") -> page.Stat:
+        meaning = columns[name].meaning if name in columns else ""
+        return page.Stat(_LABELS[name], value, meaning, reason)
+
+    # In fours, as they stand side by side where there is room: indices, values, channels.
+    for name in (*_INDICES, "mean", "std"):
+        yield stat(name, number(row[name]), undefined(name, row) if np.isnan(row[name]) else "")
+    ends = f"{number(row['minimum'])} to {number(row['maximum'])}"
+    yield page.Stat("range", ends, "smallest and largest value")
+    quartiles = " · ".join(number(row[name], 2) for name in ("q25", "q50", "q75"))
+    yield page.Stat("quartiles", quartiles, "a quarter, half and three quarters of the values are smaller")
+    for name in _COUNTS:
+        yield stat(name, f"{count(row[name])} of {count(row['channels'])}")
+    yield stat("near_zero_fraction", percent(row["near_zero_fraction"]))
+    yield page.Stat("parameters", count(row["parameters"]), "entries of the layer's variables")
+
+
+def _histogram(row: Row, bins: pd.DataFrame) -> page.Histogram | None:
+    shape = outline(*(bins[name].to_numpy() for name in ("low", "high", "count")))
+    if shape is None:
+        return None
+    low, high = number(shape.low), number(shape.high)
+    beyond = f"; {percent(shape.outside)} lie beyond" if shape.outside > 0 else ""
+    return page.Histogram(
+        path=shape.path,
+        zero_at="" if shape.zero_at is None else f"{shape.zero_at:.1f}",
+        low=low,
+        high=high,
+        caption=f"Values other than exact zeros, bars of equal width{beyond}",
+        alt=f"Histogram of {row['tap']} from {low} to {high}: mean {number(row['mean'])}, "
+        f"median {number(row['q50'])}, quartiles {number(row['q25'])} and {number(row['q75'])}",
+    )

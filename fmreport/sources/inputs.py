@@ -1,0 +1,148 @@
+"""What a Keras model takes, and which of it is fed the image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from fmreport.errors import SourceError, nearest
+from fmreport.sources import InputSpec
+
+Size = tuple[int, int]
+CHANNELS = (1, 3, 4)
+"""Numbers of channels that pictures have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Every input of a model, and what each is fed."""
+
+    structure: Any
+    """How the model takes its inputs: one tensor, or a list or dict of them."""
+    specs: tuple[tf.TensorSpec, ...]
+    feeds: tuple[str, ...]
+    """For each input `image`, `zeros` or `ones`."""
+
+    @property
+    def batch(self) -> int | None:
+        """The only batch size that the model takes; None where it takes any."""
+        return next((int(spec.shape[0]) for spec in self.specs if spec.shape[0]), None)
+
+    @property
+    def image(self) -> InputSpec:
+        """The input that images are fed to."""
+        spec = self.specs[self.feeds.index("image")]
+        return InputSpec(spec.name, *_as_image(spec))
+
+    def channels_first(self, i: int) -> bool:
+        """Whether an input takes images as `(C, H, W)`."""
+        return self.feeds[i] == "image" and _channels_first(self.specs[i])
+
+    def fed(self, images: Any, batch: int) -> list[Any]:
+        """What the inputs take for images `(batch, H, W, C)`, in order."""
+        tensors = []
+        for i, (spec, feed) in enumerate(zip(self.specs, self.feeds, strict=True)):
+            if feed == "image":
+                tensors.append(
+                    tf.cast(tf.transpose(images, (0, 3, 1, 2)) if self.channels_first(i) else images, spec.dtype)
+                )
+            else:
+                shape = [batch, *(1 if side is None else side for side in spec.shape[1:])]
+                tensors.append(tf.ones(shape, spec.dtype) if feed == "ones" else tf.zeros(shape, spec.dtype))
+        return tensors
+
+    def packed(self, tensors: list[Any]) -> Any:
+        """The tensors as the model takes them."""
+        return tf.nest.pack_sequence_as(self.structure, tensors)
+
+
+def inputs_of(model: Any, feeds: Mapping[str, str], size: Size | None) -> Inputs:
+    """What a model takes. `size` is (H, W) of the images for a model that declares no input.
+
+    Raises `SourceError` where `feeds` names an input that is not there, or where it is not clear what takes the image.
+    """
+    structure, specs = _declared(model) or _built_for(model, size)
+    names = [spec.name for spec in specs]
+    if unknown := [name for name in feeds if name not in names]:
+        raise SourceError(f"model.inputs: the model has no input named {unknown[0]}", fix=nearest(unknown[0], names))
+    if len(names) == 1:
+        feeds = {names[0]: "image"}
+    if missing := [name for name in names if name not in feeds]:
+        guess = {spec.name: feeds.get(spec.name) or ("image" if _is_picture(spec) else "zeros") for spec in specs}
+        raise SourceError(
+            f"model.inputs: the model has {len(names)} inputs, and nothing says what {', '.join(missing)} "
+            f"takes: {'; '.join(f'{spec.name} {_shown(spec)}' for spec in specs)}",
+            fix="write under model, with image, zeros or ones for each: "
+            f"inputs: {{{', '.join(f'{name}: {feed}' for name, feed in guess.items())}}}",
+        )
+    inputs = Inputs(structure, tuple(specs), tuple(feeds[name] for name in names))
+    _check_images(inputs)
+    return inputs
+
+
+def _declared(model: Any) -> tuple[Any, list[tf.TensorSpec]] | None:
+    """The inputs of a functional or sequential model."""
+    tensors = getattr(model, "inputs", None)
+    if not tensors:
+        return None
+    # In Keras 3 the tensor of an input without a name is numbered by another counter than its layer.
+    layers = [layer for layer in model.layers if type(layer).__name__ == "InputLayer"]
+    names = {id(layer.output): layer.name for layer in layers}
+    specs = [tf.TensorSpec(x.shape, tf.as_dtype(x.dtype), names.get(id(x), x.name.split(":")[0])) for x in tensors]
+    return model.input if len(tf.nest.flatten(model.input)) == len(specs) else list(tensors), specs
+
+
+def _built_for(model: Any, size: Size | None) -> tuple[Any, list[tf.TensorSpec]]:
+    """The input of a subclassed model: what it was built with, which says channels but binds neither batch nor size."""
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if isinstance(shape, Mapping) or (
+        isinstance(shape, list | tuple) and any(isinstance(s, list | tuple) for s in shape)
+    ):
+        raise SourceError(
+            f"the model takes several inputs, {shape}, without declaring them",
+            fix="wrap it: kind: builder, with a function that returns keras.Model(inputs, model(inputs))",
+        )
+    shape = tuple(shape or (None, None, None, 3))
+    sides = size if size is not None and len(shape) == 4 else shape[1:-1]
+    return None, [tf.TensorSpec((None, *sides, *shape[-1:]), tf.float32, "image")]
+
+
+def _check_images(inputs: Inputs) -> None:
+    """Every input that is fed the image must be able to hold one, and all of them the same."""
+    images = [spec for spec, feed in zip(inputs.specs, inputs.feeds, strict=True) if feed == "image"]
+    for spec in images:
+        if spec.shape.rank != 4:
+            raise SourceError(
+                f"the input {spec.name} takes {_shown(spec)}, which is no image",
+                fix="an image has height, width and channels; feed what is none zeros or ones in model.inputs",
+            )
+    taken = {_as_image(spec) for spec in images}
+    if len(taken) > 1:
+        raise SourceError(
+            f"the inputs {', '.join(f'{spec.name} {_shown(spec)}' for spec in images)} cannot take the same image",
+            fix="feed one of them zeros or ones in model.inputs",
+        )
+
+
+def _shown(spec: tf.TensorSpec) -> str:
+    return " x ".join("any" if side is None else str(side) for side in spec.shape[1:]) or "one number"
+
+
+def _is_picture(spec: tf.TensorSpec) -> bool:
+    return spec.shape.rank == 4 and bool({spec.shape[1], spec.shape[3]} & set(CHANNELS))
+
+
+def _channels_first(spec: tf.TensorSpec) -> bool:
+    """Whether an image input is `(C, H, W)`: its first axis looks like channels and its last does not."""
+    first, last = spec.shape[1], spec.shape[3]
+    return last not in CHANNELS and (first in CHANNELS or keras.config.image_data_format() == "channels_first")
+
+
+def _as_image(spec: tf.TensorSpec) -> tuple[tuple[int | None, int | None], int | None]:
+    """((height, width), channels), None for what is free."""
+    a, b, c = spec.shape[1:]
+    return ((b, c), a) if _channels_first(spec) else ((a, b), c)

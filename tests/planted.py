@@ -1,0 +1,98 @@
+"""A model whose activations are given: what every tap holds for every probe is an array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fmreport.extract import Extraction
+from fmreport.probes import Preprocess
+from fmreport.records import Layer, Probe, Tap
+from fmreport.sources import Identity, InputSpec
+
+
+def tap(name: str, shape: tuple[int, ...], order: int = 1, dtype: str = "float32") -> Tap:
+    """A tap of that shape `(*spatial, C)`."""
+    return Tap(name, name, "Conv2D", order, order, shape, dtype, 0, "unknown", "")
+
+
+@dataclass
+class Planted:
+    """`activations[tap]` is `(probes, *spatial, C)`; a probe's image holds nothing but its number."""
+
+    activations: Mapping[str, np.ndarray]
+    graph: bool = False
+    """Whether functions are traced, as those of real models are; plain calls give the same and start sooner."""
+    batch: int | None = None
+    identity: Identity = field(default=Identity("planted", "planted", "", "tensorflow", 0))
+    image_input: InputSpec = field(default=InputSpec("image", (1, 1), 3))
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    """The taps of every function that was asked for."""
+
+    @property
+    def taps(self) -> tuple[Tap, ...]:
+        """In the order in which they are given."""
+        named = enumerate(self.activations.items(), start=1)
+        return tuple(tap(name, a.shape[1:], order, a.dtype.name) for order, (name, a) in named)
+
+    def inventory(self, size: tuple[int, int]) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
+        """No layers."""
+        return (), self.taps
+
+    def tapped(
+        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], Any], *, size: tuple[int, int], batch: int
+    ) -> Callable[[Any], Any]:
+        """As a `TappableModel` does it."""
+        self.asked.append(tuple(tap.name for tap in taps))
+
+        def call(images: Any) -> Any:
+            images = tf.ensure_shape(images, (batch, 1, 1, 3))
+            numbers = tf.cast(images[:, 0, 0, 0], tf.int32)
+            return then({t.name: tf.gather(tf.constant(self.activations[t.name]), numbers) for t in taps})
+
+        function = tf.function(call, autograph=False) if self.graph else call
+        return lambda images: tf.nest.map_structure(lambda t: t.numpy(), function(tf.constant(images)))
+
+
+@dataclass
+class Numbers:
+    """A `ProbeSet` of images that hold their own number."""
+
+    names: tuple[str, ...]
+    numbers: tuple[int, ...]
+    alive: Callable[[np.ndarray], None] = lambda image: None
+    """Is told of every image that is made."""
+
+    @classmethod
+    def upto(cls, count: int) -> Numbers:
+        """Probes `p0`, `p1`, ..."""
+        return cls(tuple(f"p{i}" for i in range(count)), tuple(range(count)))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Probe]:
+        for name, number in zip(self.names, self.numbers, strict=True):
+            image = np.full((1, 1, 3), number, np.float32)
+            self.alive(image)
+            yield Probe(name, image, name, "")
+
+    def named(self, names: Sequence[str]) -> Numbers:
+        """Those of that name, in that order."""
+        return Numbers(tuple(names), tuple(self.numbers[self.names.index(name)] for name in names), self.alive)
+
+
+def extraction(
+    activations: Mapping[str, np.ndarray], *, batch: int = 2, graph: bool = False, order: Sequence[int] | None = None
+) -> Extraction:
+    """An extraction of given activations; `order` gives the probes' numbers."""
+    model = Planted(activations, graph=graph)
+    count = len(next(iter(activations.values())))
+    probes = Numbers.upto(count)
+    if order is not None:
+        probes = probes.named([f"p{i}" for i in order])
+    return Extraction(model, model.taps, probes, Preprocess((1, 1)), batch)  # type: ignore[arg-type]

@@ -1,0 +1,217 @@
+"""Laws of plots, mosaics and the files they become."""
+
+from __future__ import annotations
+
+import io
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from PIL import Image
+from run_data import small_run
+
+from fmreport import figures
+from fmreport.figures import glyphs, mosaics, photographs, plots, png
+from fmreport.figures.histograms import outline
+from fmreport.records import Tiles
+
+bytes_of_tiles = npst.arrays(
+    np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
+)
+
+
+def tiles_of(maps: np.ndarray, channels: int | None = None) -> Tiles:
+    """Tiles of (P, K, h, w) activations."""
+    low, high = maps.min((2, 3)), maps.max((2, 3))
+    span = np.where(high > low, high - low, 1)[..., None, None]
+    values = np.round((maps - low[..., None, None]) / span * 255).astype(np.uint8)
+    p, k = maps.shape[:2]
+    probes = tuple(f"probe {i}" for i in range(p))
+    return Tiles("tap", probes, np.arange(k), np.ones(k, bool), values, low, high, maps.shape[2:])
+
+
+def drawn(maps: np.ndarray, *, signed: bool, mode: str = "channel") -> np.ndarray:
+    tiles = tiles_of(maps.astype(np.float32))
+    return mosaics.levels(tiles, mosaics.scale_of(tiles, signed=signed, mode=mode))
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_every_figure_is_the_same_svg_every_time_and_says_what_it_shows(name: str) -> None:
+    plot = figures.draw(name, small_run())
+    svg = plots.to_svg(plot)
+    assert svg == plots.to_svg(figures.draw(name, small_run()))
+    assert ET.fromstring(svg).tag.endswith("svg")
+    assert b"<dc:date>" not in svg
+    assert plot.alt
+    assert plot.caption
+    assert plot.title
+
+
+def test_all_figures_are_rendered_under_their_own_names() -> None:
+    assert list(figures.render_all(small_run())) == list(figures.FIGURES)
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_a_themed_figure_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
+    svg = plots.themed(plots.to_svg(figures.draw(name, small_run())), name)
+    root = ET.fromstring(svg)
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert all(str(found).startswith(f"{name}-") for found in ids)
+    assert f"var(--plot-muted, {plots.MUTED})" in svg
+    assert "width" not in root.attrib
+
+
+@given(st.floats(-1e6, 1e6, width=32), st.booleans())
+def test_a_constant_map_is_drawn_flat(value: float, signed: bool) -> None:
+    maps = np.full((1, 1, 4, 4), value if signed else abs(value))
+    assert len(np.unique(drawn(maps, signed=signed))) == 1
+
+
+def test_a_silent_map_has_the_colour_of_zero_and_is_not_stretched() -> None:
+    maps = np.zeros((2, 1, 4, 4))
+    assert np.all(drawn(maps, signed=False) == 0)
+    assert np.all(drawn(maps, signed=True) == mosaics.LEVELS // 2)
+
+
+def test_signed_maps_are_symmetric_about_zero_which_has_the_middle_colour() -> None:
+    maps = np.linspace(-1, 1, 256).reshape(1, 1, 16, 16)
+    indices = drawn(maps, signed=True)
+    mirrored = drawn(-maps, signed=True)
+    assert np.max(np.abs(indices.astype(int) + mirrored.astype(int) - (mosaics.LEVELS - 1))) <= 1
+    near_zero = np.abs(maps) < 1 / mosaics.LEVELS
+    assert np.all(indices[near_zero] == mosaics.LEVELS // 2)
+
+
+def test_signed_maps_are_clipped_at_the_99th_percentile_of_their_magnitude() -> None:
+    maps = np.zeros((1, 1, 100, 100))
+    maps[0, 0, :50] = -1
+    maps[0, 0, 0, :10] = -100
+    tiles = tiles_of(maps.astype(np.float32))
+    scale = mosaics.scale_of(tiles, signed=True, mode="channel")
+    assert scale.limits[0] == pytest.approx(1, abs=100 / 255)
+    assert scale.clipped
+
+
+def test_maps_without_negative_values_run_from_zero_to_their_largest() -> None:
+    maps = np.stack([np.full((4, 4), 0.0), np.full((4, 4), 2.0), np.full((4, 4), 4.0)])[:, None]
+    indices = drawn(maps, signed=False)
+    assert [int(indices[i, 0, 0, 0]) for i in range(3)] == [0, 31, 62]
+
+
+def test_a_channel_has_one_scale_for_all_probes_and_a_tap_one_for_all_channels() -> None:
+    rng = np.random.default_rng(0)
+    maps = np.abs(rng.normal(size=(2, 3, 5, 5))) * np.array([1, 10, 100])[None, :, None, None]
+    tiles = tiles_of(maps.astype(np.float32))
+    by_channel = mosaics.scale_of(tiles, signed=False, mode="channel").limits
+    np.testing.assert_allclose(by_channel, maps.max((0, 2, 3)), rtol=1e-6)
+    by_tap = mosaics.scale_of(tiles, signed=False, mode="tap").limits
+    np.testing.assert_allclose(by_tap, np.full(3, maps.max()), rtol=1e-6)
+
+
+def test_a_map_that_is_not_finite_has_a_colour_of_its_own_and_spoils_no_other() -> None:
+    tiles = tiles_of(np.random.default_rng(0).normal(size=(2, 2, 3, 3)).astype(np.float32))
+    clean = mosaics.levels(tiles, mosaics.scale_of(tiles, signed=True, mode="tap"))
+    low = tiles.low.copy()
+    low[0, 0] = np.nan
+    broken = replace(tiles, low=low)
+    for mode in ("tap", "channel"):
+        indices = mosaics.levels(broken, mosaics.scale_of(broken, signed=True, mode=mode))
+        assert np.all(indices[0, 0] == mosaics.MISSING)
+        assert np.all(indices[1] < mosaics.LEVELS)
+    assert np.all(clean < mosaics.LEVELS)
+
+
+@given(bytes_of_tiles, st.integers(1, 6))
+@settings(max_examples=50)
+def test_a_mosaic_holds_every_tile_at_its_place(values: np.ndarray, columns: int) -> None:
+    maps = values[0] % mosaics.LEVELS
+    count, h, w = maps.shape
+    indices = mosaics.mosaic(maps, columns)
+    factor = max(1, round(mosaics.SMALLEST_TILE / max(h, w)))
+    gap = max(1, round(max(h, w) * factor / 40))
+    for k in range(count):
+        row, column = divmod(k, columns)
+        top, left = row * (h * factor + gap), column * (w * factor + gap)
+        place = indices[top : top + h * factor : factor, left : left + w * factor : factor]
+        np.testing.assert_array_equal(place, maps[k])
+
+
+@given(bytes_of_tiles, st.integers(1, 9))
+@settings(max_examples=50)
+def test_averaging_down_keeps_the_mean_and_the_limit(values: np.ndarray, longest: int) -> None:
+    p, k, h, w = values.shape
+    ones = np.ones((p, k), np.float32)
+    tiles = Tiles("tap", ("a", "b", "c")[:p], np.arange(k), np.ones(k, bool), values, 0 * ones, ones, (h, w))
+    small = mosaics.shrink(tiles, longest)
+    assert max(small.values.shape[2:]) <= max(longest, 1)
+    np.testing.assert_allclose(small.values.mean((2, 3)), values.mean((2, 3)), atol=0.51)
+
+
+@given(npst.arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.integers(0, 64)))
+@settings(max_examples=50)
+def test_a_png_holds_the_pixels_it_was_given(indices: np.ndarray) -> None:
+    data = mosaics.encode(indices, signed=True)
+    picture = Image.open(io.BytesIO(data))
+    np.testing.assert_array_equal(np.asarray(picture), indices)
+    assert png.size(data) == picture.size
+    through = Image.open(io.BytesIO(png.with_transparency(data, mosaics.GAP))).convert("RGBA")
+    np.testing.assert_array_equal(np.asarray(through)[..., 3] == 0, indices == mosaics.GAP)
+
+
+def test_the_palettes_are_dark_at_zero_and_grow_lighter_in_even_steps() -> None:
+    def lightness(signed: bool) -> np.ndarray:
+        from skimage.color import rgb2lab
+
+        return rgb2lab(mosaics.palette(signed)[: mosaics.LEVELS] / 255.0)[:, 0]
+
+    sequential, diverging = lightness(False), lightness(True)
+    assert sequential[0] < 2
+    assert np.all(np.diff(sequential) > 0)
+    middle = mosaics.LEVELS // 2
+    assert diverging.argmin() in range(middle - 2, middle + 3)
+    assert np.all(np.diff(diverging[: middle - 1]) < 0.5)
+    assert np.all(np.diff(diverging[middle + 2 :]) > -0.5)
+    assert diverging[0] == pytest.approx(diverging[-1], abs=6)
+
+
+def test_a_histogram_holds_all_values_but_those_it_says_lie_outside() -> None:
+    rng = np.random.default_rng(0)
+    counts, edges = np.histogram(rng.normal(size=10_000), bins=200)
+    shape = outline(edges[:-1], edges[1:], counts)
+    assert shape is not None
+    assert 0 <= shape.outside <= 0.011
+    assert shape.zero_at == pytest.approx(300, abs=40)
+    assert shape.path.startswith("M0 100V")
+
+
+def test_a_histogram_of_exact_zeros_alone_is_none() -> None:
+    assert outline(np.zeros(1), np.zeros(1), np.array([7])) is None
+
+
+def test_the_outline_of_a_rectangle_is_its_four_sides() -> None:
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:4, 2:5] = 1
+    mask[0, 0] = 255
+    assert photographs.outline(mask) == "M2 1H5M2 4H5M2 1V4M5 1V4"
+
+
+def test_the_outline_of_a_mask_that_reaches_the_edge_is_closed() -> None:
+    assert photographs.outline(np.ones((2, 3), np.uint8)) == "M0 0H3M0 2H3M0 0V2M3 0V2"
+
+
+@given(st.text())
+def test_drawable_text_has_only_glyphs_that_there_are(text: str) -> None:
+    shown = glyphs.drawable(text)
+    assert glyphs.drawable(shown) == shown
+    assert shown.isprintable()
+
+
+def test_what_cannot_be_drawn_is_named_by_its_code_point() -> None:
+    assert glyphs.drawable("a\u202eb 🐈\n") == "a[U+202E]b [U+1F408] "

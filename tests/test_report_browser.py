@@ -1,0 +1,101 @@
+"""The HTML report in a real browser, with the network cut."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_data import sd_unet_run, small_run
+
+from fmreport.report import html
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = (360, 768, 1440, 3840)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module", params=["small", "sd_unet"])
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = small_run() if request.param == "small" else sd_unet_run()
+    path = tmp_path_factory.mktemp("html") / "report.html"
+    path.write_bytes(html.render(run, template_dir=None, budget_mb=10))
+    return path
+
+
+def opened(browser: Any, report: Path, **options: Any) -> tuple[Any, list[str]]:
+    """A page without a network, and what its console says."""
+    context = browser.new_context(**options)
+    context.set_offline(True)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda made: said.append(made.url) if not made.url.startswith(("file:", "data:")) else None)
+    page.goto(report.as_uri())
+    return page, said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_width_scrolls_sideways_and_the_console_is_silent(
+    browser: Any, report: Path, width: int, scheme: str
+) -> None:
+    page, said = opened(browser, report, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert said == []
+    page.context.close()
+
+
+def test_the_table_sorts_by_its_heads_with_undefined_values_last(browser: Any, report: Path) -> None:
+    page, said = opened(browser, report)
+    head = page.locator("table.layers thead th", has_text="Gini")
+    column = head.evaluate("head => head.cellIndex")
+    cells = f"[...document.querySelectorAll('table.layers tbody tr')].map(row => row.cells[{column}].dataset.sort)"
+    original = page.evaluate(cells)
+    defined = sorted((float(value) for value in original if value), reverse=True)
+    for order in ("descending", "ascending"):
+        head.locator("button").focus()
+        page.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == order
+        found = page.evaluate(cells)
+        assert [float(value) for value in found if value] == (defined if order == "descending" else defined[::-1])
+        assert found[len(defined) :] == [""] * (len(original) - len(defined))
+        assert page.locator("[data-sort-status]").inner_text() == f"Sorted by Gini, {order}."
+    page.keyboard.press("Enter")
+    assert page.evaluate(cells) == original
+    assert said == []
+    page.context.close()
+
+
+def test_without_javascript_the_report_is_complete(browser: Any, report: Path) -> None:
+    page, _ = opened(browser, report, java_script_enabled=False)
+    assert page.locator("article.tap").count() == page.locator("table.layers tbody tr").count() > 0
+    assert page.locator("table.layers thead button:enabled").count() == 0
+    assert not page.get_by_text("Column heads sort the table").is_visible()
+    page.context.close()
+
+
+def test_a_link_in_the_table_leads_to_the_tap(browser: Any, report: Path) -> None:
+    page, _ = opened(browser, report)
+    link = page.locator("table.layers tbody th a").nth(1)
+    name = link.inner_text()
+    link.click()
+    page.wait_for_timeout(300)
+    top = page.evaluate("document.querySelector(':target').getBoundingClientRect().top")
+    assert page.evaluate("document.querySelector(':target h3 a').innerText") == name
+    assert -50 < top < 200
+    page.context.close()

@@ -1,0 +1,290 @@
+"""Laws of the HTML report."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import fields, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import jinja2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from run_data import HOSTILE, sd_unet_run, small_run
+
+from fmreport.errors import RenderError
+from fmreport.report import build, environment, html
+from fmreport.report.page import Page
+
+VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
+
+
+class Document(HTMLParser):
+    """Every tag with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, data: bytes | str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.unbalanced: list[str] = []
+        self.feed(data if isinstance(data, str) else data.decode("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def report() -> bytes:
+    return html.render(small_run(), template_dir=None, budget_mb=10)
+
+
+@pytest.fixture(scope="module")
+def document(report: bytes) -> Document:
+    return Document(report)
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return build.build(small_run())
+
+
+def test_the_report_is_the_same_bytes_every_time(report: bytes) -> None:
+    assert report == html.render(small_run(), template_dir=None, budget_mb=10)
+
+
+def test_nothing_is_loaded_from_anywhere(report: bytes, document: Document) -> None:
+    for tag, attributes in document.tags:
+        for name in ("src", "href", "xlink:href", "action", "data", "srcset", "poster"):
+            target = attributes.get(name)
+            if target is not None:
+                assert target.startswith(("#", "data:")), f"<{tag} {name}={target}>"
+    styles = re.findall(rb"<style>(.*?)</style>", report, re.DOTALL)
+    assert not any(b"@import" in style or re.search(rb"url\((?!#)", style) for style in styles)
+    script = re.findall(rb"<script>(.*?)</script>", report, re.DOTALL)
+    assert not any(word in b"".join(script) for word in (b"fetch", b"XMLHttp", b"import(", b"eval"))
+
+
+def test_every_tag_is_closed(document: Document) -> None:
+    assert not document.unbalanced
+    assert not document.open
+
+
+def test_every_picture_says_what_it_shows(document: Document) -> None:
+    assert document.named("img")
+    assert all(attributes.get("alt") for attributes in document.named("img"))
+    for attributes in document.named("svg"):
+        assert attributes.get("aria-label") or attributes.get("aria-hidden") == "true" or "xmlns:xlink" in attributes, (
+            attributes
+        )
+
+
+def test_alternative_text_is_computed_from_the_numbers(document: Document) -> None:
+    alts = [str(attributes["alt"]) for attributes in document.named("img")]
+    assert "stem/relu on cat: 24 × 24, 6 channels, 44.4% zeros; 4 shown: 0, 1, 3, 5" in alts
+
+
+def test_ids_are_unique_and_every_link_leads_somewhere(document: Document) -> None:
+    ids = [attributes["id"] for _, attributes in document.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    targets = [unquote(str(a["href"])[1:]) for _, a in document.tags if str(a.get("href", "")).startswith("#")]
+    assert targets
+    assert set(targets) <= set(ids)
+
+
+def test_every_tap_has_a_section_at_its_own_name(document: Document) -> None:
+    ids = {attributes.get("id") for tag, attributes in document.tags if tag == "article"}
+    assert {"stem/conv", "stem/relu", "one", "dead", "broken", "tokens", "head"} <= ids
+    assert len(ids) == len(small_run().layers)
+
+
+def test_the_layer_table_can_be_sorted_by_buttons_that_wait_for_javascript(document: Document) -> None:
+    heads = [attributes for tag, attributes in document.tags if tag == "th" and "aria-sort" in attributes]
+    buttons = [attributes for attributes in document.named("button") if "disabled" in attributes]
+    assert len(heads) == len(buttons) == 13
+
+
+def test_table_and_key_figures_add_up_to_the_tables_of_the_run(page: Page) -> None:
+    run = small_run()
+    silent = page.table.columns.index(next(c for c in page.table.columns if c.label == "silent"))
+    shown = [int(row.cells[silent - 2].text) for row in page.table.rows]
+    assert shown == list(run.summary["silent"])
+    assert page.keys[2].value == f"{sum(shown)} of {run.layers['channels'].sum()}"
+    assert len(page.missing) + run.layers["layer"].nunique() == len(run.inventory)
+
+
+def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, document: Document) -> None:
+    for row in page.table.rows:
+        for cell in row.cells:
+            assert "nan" not in cell.text.lower()
+            assert (cell.text == "–") == (cell.sort == "")
+            assert cell.sort != "" or cell.reason
+    for tap in page.taps:
+        for stat in tap.stats:
+            assert "nan" not in stat.value.lower()
+            assert stat.value != "–" or stat.reason
+    assert "nan" not in {text.strip().lower() for text in document.text}
+
+
+def test_zero_percent_after_an_operation_that_makes_no_zeros_is_no_finding(page: Page) -> None:
+    assert page.taps[0].zeros == "0.0% (by chance only: BiasAdd has no zeros)"
+    assert page.taps[1].zeros == "44.4% (by design: Relu clips to zero)"
+
+
+def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
+    taps = {tap.name: tap for tap in page.taps}
+    assert taps["broken"].warnings == ("12 NaN and 3 infinite values, left out of every number",)
+    assert taps["dead"].warnings == ("4 of 4 channels silent on this probe set",)
+    assert taps["dead"].maps is not None
+    assert {label.tag for block in taps["dead"].maps.blocks for label in block.labels} == {"silent"}
+    assert taps["head"].maps is None
+    assert taps["head"].no_maps
+    assert any("broken.jpg was skipped" in note for note in page.notes)
+
+
+def test_random_channels_are_told_from_chosen_ones(page: Page) -> None:
+    assert page.taps[0].maps is not None
+    labels = [label for block in page.taps[0].maps.blocks for label in block.labels]
+    assert [label.random for label in labels] == [False, False, False, True]
+    assert "the last 1 drawn at random" in page.taps[0].maps.caption
+
+
+def test_every_column_of_the_run_is_defined(page: Page) -> None:
+    assert [definition.name for definition in page.definitions] == list(small_run().columns)
+
+
+@pytest.mark.parametrize("name", ["report.html.j2", "html/tap.html.j2", "html/layers.html.j2", "report.typ.j2"])
+def test_values_are_escaped_and_undefined_names_fail_whatever_a_template_is_called(name: str) -> None:
+    for make in (environment.html_environment, environment.typst_environment):
+        jinja = make(None)
+        assert jinja.autoescape is True
+        assert jinja.undefined is jinja2.StrictUndefined
+        jinja.loader = jinja2.DictLoader({name: "{{ value }}", "undefined": "{{ missing }}"})
+        assert "<" not in jinja.get_template(name).render(value="<b>") or make is environment.typst_environment
+        with pytest.raises(jinja2.UndefinedError):
+            jinja.get_template("undefined").render()
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
+@settings(max_examples=30, deadline=None)
+def test_hostile_text_stays_text(text: str) -> None:
+    page = build.build(small_run())
+    tap = replace(page.taps[0], name=text, maps=None, histogram=None)
+    hostile = replace(page, title=text, abstract=text, notes=(text,), taps=(tap,), photos=(), figures=())
+    plain = replace(hostile, title="t", abstract="t", notes=("t",), taps=(replace(tap, name="t"),))
+    shapes = [Document(html.page_to_html(each, None)) for each in (hostile, plain)]
+    # A slash in a name adds <wbr>, an empty abstract leaves its paragraph out.
+    tags = [[tag for tag, _ in shape.tags if tag not in ("wbr", "p")] for shape in shapes]
+    assert tags[0] == tags[1]
+    if text.strip():
+        normal = re.sub(r"\r\n?", "\n", text).replace("\0", "")
+        assert normal in "".join(shapes[0].text).replace("\0", "")
+
+
+def test_the_hostile_tap_is_shown_as_it_is_called(document: Document) -> None:
+    assert HOSTILE in "".join(document.text)
+    assert len(document.named("script")) == 1
+
+
+def test_a_budget_is_kept_by_smaller_maps_and_the_report_says_so() -> None:
+    run = sd_unet_run()
+    whole = html.render(run, template_dir=None, budget_mb=100)
+    assert b"size budget" not in whole
+    small = html.render(run, template_dir=None, budget_mb=4)
+    assert len(small) <= 4e6
+    assert re.search(rb"within its size budget, maps are drawn at \d+ pixels a side at most", small)
+
+
+def test_a_budget_that_no_maps_can_keep_is_an_error_with_the_size_that_would_do() -> None:
+    with pytest.raises(RenderError, match="over the budget of 0.1 MB") as caught:
+        html.render(small_run(), template_dir=None, budget_mb=0.1)
+    assert "set it to 0." in caught.value.fix
+
+
+def test_the_whole_of_an_sd_unet_stays_under_ten_megabytes() -> None:
+    assert len(html.render(sd_unet_run(), template_dir=None, budget_mb=10)) <= 10e6
+
+
+def test_scale_by_tap_prints_the_limit_once() -> None:
+    run = copy.copy(small_run())
+    figures = {**run.facts.config["figures"], "scale": "tap"}
+    run.facts = replace(run.facts, config={**run.facts.config, "figures": figures})
+    maps = build.build(run).taps[0].maps
+    assert maps is not None
+    assert maps.bar_high == maps.bar_low.removeprefix("−")
+    assert all(label.range == "" for block in maps.blocks for label in block.labels)
+
+
+def test_a_page_is_frozen_and_holds_values_for_show_only(page: Page) -> None:
+    with pytest.raises(AttributeError):
+        page.title = "other"  # type: ignore[misc]
+    assert {f.name for f in fields(page)} >= {"title", "keys", "notes", "table", "taps", "definitions"}
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: bytes) -> None:
+    own = write(
+        tmp_path,
+        "report.html.j2",
+        '{% extends "fmreport/report.html.j2" %}{% block footer %}{{ super() }}<p>Our & {{ "<lab>" }}</p>{% endblock %}',
+    )
+    mine = html.render(small_run(), template_dir=own, budget_mb=10)
+    assert b"<p>Our & &lt;lab&gt;</p>" in mine
+    assert mine.replace(b"<p>Our & &lt;lab&gt;</p>", b"") == report
+
+
+def test_a_folder_of_templates_may_replace_the_style_alone(tmp_path: Path) -> None:
+    own = write(tmp_path, "report.css", "body { color: rebeccapurple }")
+    assert b"rebeccapurple" in html.render(small_run(), template_dir=own, budget_mb=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ok\n{% if %}", r"report\.html\.j2:2: "),
+        ("ok\n\n{{ pages.title }}", r"report\.html\.j2:3: UndefinedError: 'pages' is undefined"),
+        ("{{ page.nothing }}", r"report\.html\.j2:1: UndefinedError: .*nothing"),
+        ("\n{{ 1 // 0 }}", r"report\.html\.j2:2: ZeroDivisionError"),
+        ('{% include "other.j2" %}', r"template other\.j2 was not found"),
+    ],
+)
+def test_a_template_that_fails_is_named_with_its_line_and_the_next_step(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    own = write(tmp_path, "report.html.j2", text)
+    with pytest.raises(RenderError, match=message) as caught:
+        html.render(small_run(), template_dir=own, budget_mb=10)
+    assert caught.value.fix
+
+
+def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_path: Path) -> None:
+    own = write(tmp_path, "reprot.html.j2", "")
+    with pytest.raises(RenderError, match="no template that a report uses") as caught:
+        html.render(small_run(), template_dir=own, budget_mb=10)
+    assert "report.html.j2" in caught.value.fix
+    with pytest.raises(RenderError, match="is no folder"):
+        html.render(small_run(), template_dir=tmp_path / "missing", budget_mb=10)

@@ -1,0 +1,159 @@
+"""Laws of the PDF report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typst
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from run_data import small_run
+
+from fmreport.errors import RenderError
+from fmreport.figures.glyphs import drawable, fonts
+from fmreport.report import build, environment, pdf
+
+TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pdf") / "report.pdf"
+    path.write_bytes(pdf.render(small_run(), template_dir=None))
+    return path
+
+
+def poppler(tool: str, *arguments: str | Path) -> str:
+    """What one of poppler's tools prints, its warnings included."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} (poppler-utils) is not installed")
+    done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr
+
+
+def as_drawn(value: Any) -> Any:
+    """The value as Typst gets it: strings with what the fonts can draw."""
+    if isinstance(value, str):
+        return drawable(value)
+    if isinstance(value, list):
+        return [as_drawn(item) for item in value]
+    if isinstance(value, dict):
+        return {drawable(key): as_drawn(item) for key, item in value.items()}
+    return value
+
+
+def test_the_report_is_the_same_bytes_every_time(report: Path) -> None:
+    assert report.read_bytes() == pdf.render(small_run(), template_dir=None)
+
+
+@given(VALUES)
+@settings(deadline=None)
+def test_a_value_is_the_same_value_in_typst(value: Any) -> None:
+    literal = environment.typst_literal(value)
+    read = json.loads(typst.Compiler(b"").eval(f"({literal},)"))[0]
+    assert read == as_drawn(value)
+
+
+def test_what_typst_cannot_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="object has no literal"):
+        environment.typst_literal(object())
+
+
+@given(TEXT)
+@settings(max_examples=25, deadline=None)
+def test_hostile_text_stays_text_and_compiles_under_both_standards(text: str) -> None:
+    template = environment.typst_environment(None).from_string(
+        '#set document(title: "t")\n#set text(lang: "en", font: ("Libertinus Serif", "DejaVu Sans"))\n'
+        "= Heading\n#{{ text }} #{ {{ text }} }"
+    )
+    source = template.render(text=text)
+    made = typst.compile(
+        source.encode("utf-8"),
+        font_paths=[str(fonts())],
+        ignore_system_fonts=True,
+        pdf_standards=pdf.STANDARDS,
+        timestamp=0,
+    )
+    assert isinstance(made, bytes)
+
+
+def test_macros_and_super_stay_markup_while_values_become_literals() -> None:
+    template = environment.typst_environment(None).from_string(
+        "{% macro m(x) %}*{{ x }}*{% endmacro %}{{ m('#a') }} {{ 1.5 }} {{ true }} {{ none }} {{ ('a', 1) }}"
+    )
+    assert template.render() == '*"#a"* (1.5) true none ("a", (1), )'
+
+
+def test_the_text_can_be_selected(report: Path) -> None:
+    text = poppler("pdftotext", "-layout", report, "-").replace("\u200b", "")
+    for part in ("SD-UNet on Oxford-IIIT Pet", "Ada Example", "Read this first", "stem/relu", "Layers without a tap"):
+        assert part in text
+    assert '<script>alert("x")</script>' in text.replace("”", '"').replace("“", '"')
+    assert "44.4% (by design: Relu clips to zero)" in text
+
+
+def test_the_tables_are_attached_intact(report: Path, tmp_path: Path) -> None:
+    listing = poppler("pdfdetach", "-list", report)
+    assert all(f"{name}.csv" in listing for name in build.ATTACHED)
+    poppler("pdfdetach", "-saveall", "-o", tmp_path, report)
+    assert (tmp_path / "summary.csv").read_text("utf-8") == small_run().summary.to_csv(index=False, lineterminator="\n")
+
+
+def test_poppler_opens_every_page_without_a_warning(report: Path, tmp_path: Path) -> None:
+    said = poppler("pdftoppm", "-r", "20", "-png", report, tmp_path / "page")
+    # An old poppler says this of every tagged PDF of version 1.7; it is its own mistake.
+    assert [line for line in said.splitlines() if "Suspects object is wrong type" not in line] == []
+    assert list(tmp_path.glob("page*.png"))
+
+
+def test_the_pdf_is_tagged_and_titled(report: Path) -> None:
+    about = poppler("pdfinfo", report)
+    assert "SD-UNet on Oxford-IIIT Pet" in about
+    assert "Tagged:          yes" in about
+    assert "A4" in about
+
+
+def test_a_page_without_authors_notes_and_maps_compiles() -> None:
+    page = build.build(small_run())
+    bare = replace(
+        page,
+        authors=(),
+        author_names=(),
+        abstract="",
+        notes=(),
+        licence="",
+        missing=(),
+        taps=tuple(replace(tap, maps=None, histogram=None, no_maps="none") for tap in page.taps),
+    )
+    assert pdf.render(small_run(), template_dir=None, page=bare).startswith(b"%PDF")
+
+
+def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: Path) -> None:
+    (tmp_path / "report.typ.j2").write_text(
+        '{% extends "fmreport/report.typ.j2" %}{% block run %}Of our lab: #{{ page.run }}. {{ super() }}{% endblock %}'
+    )
+    made = tmp_path / "own.pdf"
+    made.write_bytes(pdf.render(small_run(), template_dir=tmp_path))
+    text = poppler("pdftotext", made, "-")
+    assert "Of our lab: sd_unet_pets v1." in text
+    assert "What was run" in text
+
+
+def test_what_typst_refuses_is_an_error_without_the_path_of_a_temporary_file(tmp_path: Path) -> None:
+    (tmp_path / "report.typ.j2").write_text("#nothing-of-that-name")
+    with pytest.raises(RenderError, match="unknown variable: nothing-of-that-name") as caught:
+        pdf.render(small_run(), template_dir=tmp_path)
+    assert "report.typ:1" in str(caught.value)
+    assert "main.typ" not in str(caught.value)
+    assert str(tmp_path) in caught.value.fix
