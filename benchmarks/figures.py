@@ -32,7 +32,9 @@ def activations(grid: int) -> np.ndarray:
     """Signed maps `(grid, grid, 32)` with structure at several sizes, as a network's have."""
     y, x = np.mgrid[:grid, :grid] / grid
     random = np.random.default_rng(grid)
-    waves = [np.sin(random.uniform(2, 40, CHANNELS) * (a * x[..., None] + b * y[..., None])) for a, b in ((1, 0), (1, 2))]
+    waves = [
+        np.sin(random.uniform(2, 40, CHANNELS) * (a * x[..., None] + b * y[..., None])) for a, b in ((1, 0), (1, 2))
+    ]
     return np.asarray(sum(waves) + random.normal(0, 0.2, (grid, grid, CHANNELS)), np.float32)
 
 
@@ -76,7 +78,9 @@ def main() -> None:
         rows = compared(interleaved(ways, options.runs), WAYS[1])
         figures[grid] = rows
         table.add_row(
-            f"{grid} x {grid}", *(f"{rows[way]['seconds'] * 1e3:.1f} ms" for way in WAYS), f"{rows[WAYS[0]]['ratio']:.0f}"
+            f"{grid} x {grid}",
+            *(f"{rows[way]['seconds'] * 1e3:.1f} ms" for way in WAYS),
+            f"{rows[WAYS[0]]['ratio']:.0f}",
         )
     total = {way: sum(rows[way]["seconds"] for rows in figures.values()) for way in WAYS}
     table.add_row("together", *(f"{total[way] * 1e3:.1f} ms" for way in WAYS), f"{total[WAYS[0]] / total[WAYS[1]]:.0f}")

@@ -45,7 +45,7 @@ class Bench:
         self.images = np.random.default_rng(0).uniform(0, 255, (batch, *self.size, 3)).astype(np.float32)
 
     def plain(self) -> Callable[[], object]:
-        """(a)"""
+        """The way (a)."""
         import tensorflow as tf
 
         spec = tf.TensorSpec(self.images.shape, tf.float32)
@@ -53,7 +53,7 @@ class Bench:
         return lambda: function(tf.constant(self.images)).numpy()
 
     def measured(self, *names: str) -> Callable[[], object]:
-        """(b), or the named measures alone."""
+        """The way (b), or the named measures alone."""
         from fmreport.extract import measuring
         from fmreport.measures import MEASURES, load
 
@@ -62,7 +62,7 @@ class Bench:
         return lambda: function(self.images)
 
     def textbook(self) -> Callable[[], object]:
-        """(c)"""
+        """The way (c)."""
         import keras
 
         outputs = [self.model.get_layer(tap.layer.replace("/", ".")).output for tap in self.taps]

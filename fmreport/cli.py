@@ -34,6 +34,8 @@ out = Console(highlight=False, soft_wrap=True)
 # A descriptor of its own: what frameworks write to stderr while they start is held back, progress is not.
 err = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
 
+INTERRUPTED = 130
+
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.", show_default=False)]
 Overrides = Annotated[
@@ -48,7 +50,10 @@ def main() -> None:
         app()
     except FmreportError as error:
         _stop(str(error), error.fix)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Typer turns Ctrl-C inside a command into exit code 130.
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         _stop("stopped", "nothing was written; start again when it suits")
     except BrokenPipeError:
         sys.exit(2)
@@ -130,7 +135,7 @@ def layers(
         found, taps, selected = pipeline.inventory(settings.load(config, overrides or ()))
     if as_json:
         rows = [{**asdict(tap), "shape": list(tap.shape), "selected": tap.name in selected} for tap in taps]
-        print(json.dumps({"layers": [asdict(layer) for layer in found], "taps": rows}, indent=1))
+        typer.echo(json.dumps({"layers": [asdict(layer) for layer in found], "taps": rows}, indent=1))
         return
     _print_layers(found, taps, selected)
 
@@ -190,7 +195,7 @@ def new(
     from fmreport import config as settings
     from fmreport.report.environment import builtin_templates
 
-    print(settings.new_config(model, (builtin_templates() / "new.yaml.j2").read_text(encoding="utf-8")), end="")
+    typer.echo(settings.new_config(model, (builtin_templates() / "new.yaml.j2").read_text(encoding="utf-8")), nl=False)
 
 
 @app.command()
@@ -198,12 +203,12 @@ def schema() -> None:
     """Print the JSON schema of a config, for an editor's completion."""
     from fmreport import config as settings
 
-    print(json.dumps(settings.json_schema(), indent=1))
+    typer.echo(json.dumps(settings.json_schema(), indent=1))
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"fmreport {version('fmreport')}")
+        typer.echo(f"fmreport {version('fmreport')}")
         raise typer.Exit
 
 

@@ -6,71 +6,17 @@ eagerly, layer by layer, and returns `(path, outputs)` for each call of a layer,
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tf_keras
+from eager_walk import Rows, eager_walk, walk
 
 LIBRARIES = {"keras": keras, "tf_keras": tf_keras}
-Rows = list[tuple[str, Any]]
 ByHand = Callable[..., Rows]
 Made = tuple[Any, ByHand]
-
-
-def eager_walk(model: Any, inputs: Sequence[Any], prefix: str = "") -> Rows:
-    """Runs the nodes of a functional model one by one; those of functional models inside it too."""
-    return _walk(model, inputs, prefix)[0]
-
-
-def _walk(model: Any, inputs: Sequence[Any], prefix: str) -> tuple[Rows, list[Any]]:
-    rows: Rows = []
-    values = {id(x): y for x, y in zip(model.inputs, inputs, strict=True)}
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            layer = node.operation if hasattr(node, "operation") else node.layer
-            path = prefix + layer.name.replace(".", "/")
-            args, kwargs = _arguments(node, values)
-            if hasattr(layer, "_nodes_by_depth"):
-                inner, outputs = _walk(layer, tf.nest.flatten(args), f"{path}/")
-                rows += inner
-            else:
-                outputs = tf.nest.flatten(layer(*args, **kwargs))
-            rows.append((path, outputs))
-            values |= {id(x): y for x, y in zip(tf.nest.flatten(node.outputs), outputs, strict=True)}
-    return rows, [values[id(x)] for x in model.outputs]
-
-
-def _arguments(node: Any, values: dict[int, Any]) -> tuple[Any, Any]:
-    if hasattr(node, "arguments"):
-        return node.arguments.fill_in(values)
-    return node.map_arguments({str(key): [value] * 9 for key, value in values.items()})
-
-
-def named(rows: Rows) -> dict[str, Any]:
-    """Every output by the name that a tap on it must have."""
-    times, numbers, outputs = Counter(path for path, _ in rows), Counter[str](), {}
-    for path, made in rows:
-        numbers[path] += 1
-        name = f"{path}:{numbers[path]}" if times[path] > 1 else path
-        flat = tf.nest.flatten(made)
-        for i, value in enumerate(flat, start=1):
-            outputs[f"{name}@{i}" if len(flat) > 1 else name] = value
-    return outputs
-
-
-def shake(model: Any, seed: int = 0) -> Any:
-    """Random variables everywhere, so that no normalisation is the identity."""
-    rng = np.random.default_rng(seed)
-    for variable in model.weights:
-        drawn = rng.normal(0.1, 0.5, variable.shape)
-        variable.assign(np.abs(drawn) + 0.1 if "variance" in variable.name else drawn)
-    return model
 
 
 def functional(k: Any) -> Made:
@@ -178,7 +124,7 @@ def model_in_subclassed(k: Any) -> Made:
     def by_hand(x: Any) -> Rows:
         conv = model.stem.layers[0](x)
         act = model.stem.layers[1](conv)
-        rows, (out,) = _walk(model.body, [act], "body/")
+        rows, (out,) = walk(model.body, [act], "body/")
         return [("stem/conv", conv), ("stem/act", act), ("stem", act), *rows, ("body", out)]
 
     return model, by_hand
@@ -192,7 +138,11 @@ def shared(k: Any) -> Made:
 
 
 def several_inputs(k: Any) -> Made:
-    left, right, vector = k.Input((8, 8, 3), name="left"), k.Input((8, 8, 3), name="right"), k.Input((2,), name="vector")
+    left, right, vector = (
+        k.Input((8, 8, 3), name="left"),
+        k.Input((8, 8, 3), name="right"),
+        k.Input((2,), name="vector"),
+    )
     x = k.layers.Concatenate(name="join")([left, k.layers.Conv2D(2, 1, name="conv")(right)])
     y = k.layers.Dense(4, name="dense")(vector)
     model = k.Model([left, right, vector], [k.layers.ReLU(name="act")(x), y])
@@ -268,7 +218,10 @@ def any_size(k: Any) -> Made:
 
 def made_inside_call(k: Any) -> Made:
     class Net(k.Model):
-        late: Any = None
+        def __init__(self) -> None:
+            super().__init__()
+            # Keras 3 takes no new variables once a model is built.
+            self.late = k.layers.Conv2D(4, 3) if k is keras else None
 
         def call(self, x: Any) -> Any:
             if self.late is None:
@@ -307,8 +260,8 @@ def merged_time(k: Any) -> Made:
     return model, lambda *inputs: eager_walk(model, inputs)
 
 
-def recurrent_parts(k: Any) -> Made:
-    """One block inside two others, and layers that know their holder."""
+def one_part_in_two(k: Any) -> Made:
+    """One layer inside two others."""
 
     class Holder(k.layers.Layer):
         def __init__(self, part: Any, name: str) -> None:
@@ -323,7 +276,6 @@ def recurrent_parts(k: Any) -> Made:
             super().__init__()
             self.part = k.layers.Dense(3, name="part")
             self.left, self.right = Holder(self.part, "left"), Holder(self.part, "right")
-            self.left.other, self.right.other = self.right, self.left
 
         def call(self, x: Any) -> Any:
             return self.right(self.left(x))
@@ -344,7 +296,7 @@ STRUCTURES: dict[str, Callable[[Any], Made]] = {
     for f in (
         functional, sequential, subclassed, nested, model_in_subclassed, shared, several_inputs, dict_of_inputs,
         several_outputs_of_a_layer, channels_first, every_rank, any_size, made_inside_call, symbolic_operations,
-        merged_time, recurrent_parts,
+        merged_time, one_part_in_two,
     )
 }  # fmt: skip
 FEEDS = {

@@ -150,16 +150,16 @@ def check(row: dict[str, Any], expected: dict[str, float], values: np.ndarray) -
         elif isinstance(value, bool | np.bool_ | int) or name in ("minimum", "maximum"):
             assert found == value, name
         elif name in ("total", "magnitude", "mean"):
-            assert found == pytest.approx(value, rel=2e-6, abs=2e-6 * scale * (1 if name == "mean" else x.size)), name
+            assert found == pytest.approx(value, rel=5e-6, abs=2e-6 * scale * (1 if name == "mean" else x.size)), name
         elif name == "std":
             assert found == pytest.approx(value, rel=5e-4, abs=1e-7 * scale), name
         elif name == "squares":
-            assert found == pytest.approx(value, rel=2e-6), name
+            assert found == pytest.approx(value, rel=1e-5), name
         elif name in QUANTILES:
             assert found == pytest.approx(value, rel=1 / 16 + 1e-9), name
             assert row["minimum"] <= found <= row["maximum"]
         elif name == "gini":
-            assert found == pytest.approx(value, abs=0.02 / np.sqrt(x.size)), name
+            assert found == pytest.approx(value, abs=0.02 if x.size < 100 else 0.002), name
         else:
             assert found == pytest.approx(value, abs=5e-6), name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import fields, replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -100,7 +101,7 @@ def test_every_picture_says_what_it_shows(document: Document) -> None:
 
 def test_alternative_text_is_computed_from_the_numbers(document: Document) -> None:
     alts = [str(attributes["alt"]) for attributes in document.named("img")]
-    assert "stem/relu on cat: 24 × 24, 6 channels, 44.4% zeros; 4 shown: 0, 1, 3, 5" in alts
+    assert "stem/relu on cat: 24 × 24, 6 channels, 56.1% zeros; 4 shown: 0, 1, 3, 5" in alts
 
 
 def test_ids_are_unique_and_every_link_leads_somewhere(document: Document) -> None:
@@ -142,12 +143,13 @@ def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, do
         for stat in tap.stats:
             assert "nan" not in stat.value.lower()
             assert stat.value != "–" or stat.reason
-    assert "nan" not in {text.strip().lower() for text in document.text}
+    # Once, as the name of the column that counts them.
+    assert [text.strip().lower() for text in document.text].count("nan") == 1
 
 
 def test_zero_percent_after_an_operation_that_makes_no_zeros_is_no_finding(page: Page) -> None:
     assert page.taps[0].zeros == "0.0% (by chance only: BiasAdd has no zeros)"
-    assert page.taps[1].zeros == "44.4% (by design: Relu clips to zero)"
+    assert page.taps[1].zeros == "56.1% (by design: Relu clips to zero)"
 
 
 def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
@@ -184,20 +186,24 @@ def test_values_are_escaped_and_undefined_names_fail_whatever_a_template_is_call
             jinja.get_template("undefined").render()
 
 
+@cache
+def bare_page() -> Page:
+    """The page with one tap and no pictures, quick to render."""
+    page = build.build(small_run())
+    return replace(page, taps=(replace(page.taps[0], maps=None, histogram=None),), photos=(), figures=())
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
 @settings(max_examples=30, deadline=None)
 def test_hostile_text_stays_text(text: str) -> None:
-    page = build.build(small_run())
-    tap = replace(page.taps[0], name=text, maps=None, histogram=None)
-    hostile = replace(page, title=text, abstract=text, notes=(text,), taps=(tap,), photos=(), figures=())
-    plain = replace(hostile, title="t", abstract="t", notes=("t",), taps=(replace(tap, name="t"),))
-    shapes = [Document(html.page_to_html(each, None)) for each in (hostile, plain)]
-    # A slash in a name adds <wbr>, an empty abstract leaves its paragraph out.
-    tags = [[tag for tag, _ in shape.tags if tag not in ("wbr", "p")] for shape in shapes]
-    assert tags[0] == tags[1]
-    if text.strip():
-        normal = re.sub(r"\r\n?", "\n", text).replace("\0", "")
-        assert normal in "".join(shapes[0].text).replace("\0", "")
+    def document(value: str) -> Document:
+        tap = replace(bare_page().taps[0], name=value, zeros=value)
+        return Document(html.page_to_html(replace(bare_page(), title=value, notes=(value,), taps=(tap,)), None))
+
+    hostile, plain = document(text), document("plain")
+    # A slash in a name adds a place to break, nothing else.
+    assert [tag for tag, _ in hostile.tags if tag != "wbr"] == [tag for tag, _ in plain.tags]
+    assert "".join(hostile.text) == "".join(plain.text).replace("plain", text)
 
 
 def test_the_hostile_tap_is_shown_as_it_is_called(document: Document) -> None:
@@ -215,7 +221,7 @@ def test_a_budget_is_kept_by_smaller_maps_and_the_report_says_so() -> None:
 
 
 def test_a_budget_that_no_maps_can_keep_is_an_error_with_the_size_that_would_do() -> None:
-    with pytest.raises(RenderError, match="over the budget of 0.1 MB") as caught:
+    with pytest.raises(RenderError, match=r"over the budget of 0\.1 MB") as caught:
         html.render(small_run(), template_dir=None, budget_mb=0.1)
     assert "set it to 0." in caught.value.fix
 
@@ -250,7 +256,8 @@ def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: 
     own = write(
         tmp_path,
         "report.html.j2",
-        '{% extends "fmreport/report.html.j2" %}{% block footer %}{{ super() }}<p>Our & {{ "<lab>" }}</p>{% endblock %}',
+        '{% extends "fmreport/report.html.j2" %}{% block footer %}{{ super() }}'
+        '<p>Our & {{ "<lab>" }}</p>{% endblock %}',
     )
     mine = html.render(small_run(), template_dir=own, budget_mb=10)
     assert b"<p>Our & &lt;lab&gt;</p>" in mine

@@ -80,12 +80,10 @@ def load(names: Sequence[str] = tuple(MEASURES)) -> list[Measure]:
 
 
 def derive(measures: Sequence[Measure], sums: Sums) -> dict[str, np.ndarray]:
-    """Every measure's columns from merged sums; NaN where a value is undefined or its squares overflow float64."""
+    """Every measure's columns from merged sums; NaN where a value is undefined or float64 does not hold its squares."""
+    held = {name: np.where(np.isinf(value), np.nan, value) for name, value in sums.items() if value.dtype.kind == "f"}
     with np.errstate(over="ignore", invalid="ignore"):
-        columns = [column for measure in measures for column in measure.derive(sums).items()]
-    return {
-        name: np.where(np.isinf(value), np.nan, value) if value.dtype.kind == "f" else value for name, value in columns
-    }
+        return {name: value for m in measures for name, value in m.derive({**sums, **held}).items()}
 
 
 def merge(sums: Sequence[Sum], parts: Mapping[str, np.ndarray], axis: int) -> dict[str, np.ndarray]:

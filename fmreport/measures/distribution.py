@@ -76,8 +76,8 @@ class Distribution:
 
 
 def rms(n: int, squares: float) -> float:
-    """Root mean square of `n` values whose squares add up to `squares`; NaN where there are none."""
-    return math.sqrt(squares / n) if n else math.nan
+    """Root mean square of `n` values whose squares add up to `squares`; NaN where there are none, or no finite sum."""
+    return math.sqrt(squares / n) if n and squares < math.inf else math.nan
 
 
 def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, scale: Scale) -> dict[str, float]:
@@ -91,7 +91,7 @@ def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, scale: Scal
     if n == 0:
         return dict.fromkeys(["near_zero_fraction", "near_zero_eps", "gini", *QUANTILES], math.nan)
     eps = edge_below(NEAR_ZERO * scale.rms)
-    near = counts[np.maximum(np.abs(low), np.abs(high)) <= eps].sum() / n
+    near = math.nan if math.isnan(eps) else counts[np.maximum(np.abs(low), np.abs(high)) <= eps].sum() / n
     # The outer bins end where the values do, so that values which differ little from their mean are told apart.
     low, high = np.clip(low, scale.minimum, scale.maximum), np.clip(high, scale.minimum, scale.maximum)
     derived = {"near_zero_fraction": float(near), "near_zero_eps": eps, "gini": gini(np.abs(low + high) / 2, counts)}

@@ -45,11 +45,16 @@ def typst_environment(template_dir: Path | None) -> jinja2.Environment:
         loader=_loader(template_dir),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
-        finalize=lambda value: value if isinstance(value, Markup) else Markup(typst_literal(value)),
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@jinja2.pass_context  # which also keeps Jinja from escaping constants before they come here
+def _finalize(_: jinja2.runtime.Context, value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(typst_literal(value))
 
 
 def typst_literal(value: object) -> str:

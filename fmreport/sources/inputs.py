@@ -93,7 +93,9 @@ def _declared(model: Any) -> tuple[Any, list[tf.TensorSpec]] | None:
     layers = [layer for layer in model.layers if type(layer).__name__ == "InputLayer"]
     names = {id(layer.output): layer.name for layer in layers}
     specs = [tf.TensorSpec(x.shape, tf.as_dtype(x.dtype), names.get(id(x), x.name.split(":")[0])) for x in tensors]
-    return model.input if len(tf.nest.flatten(model.input)) == len(specs) else list(tensors), specs
+    # Keras 3 has none for a sequential model.
+    structure = getattr(model, "input", None)
+    return structure if len(tf.nest.flatten(structure)) == len(specs) else list(tensors), specs
 
 
 def _built_for(model: Any, size: Size | None) -> tuple[Any, list[tf.TensorSpec]]:

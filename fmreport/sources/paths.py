@@ -50,9 +50,9 @@ class Paths:
         """A layer's name as levels of a path: a dot parts levels, as it does in names of PyTorch modules."""
         name = str(layer.name)
         if id(layer) not in self._own:
-            # Made while the model runs and named by a counter that never goes back: without the number.
-            made_up = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
-            name = made_up if re.fullmatch(re.escape(made_up) + r"_\d+", name) else name
+            # Made while the model runs, and named after its class by a counter that never goes back.
+            counted = re.sub(r"_\d+$", "", name)
+            name = counted if counted.replace("_", "") == type(layer).__name__.replace("_", "").lower() else name
         return name.replace(".", "/")
 
 

@@ -1,0 +1,1 @@
+"""Models that ship with fmreport, and the scripts that trained them."""

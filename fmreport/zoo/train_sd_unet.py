@@ -1,9 +1,8 @@
 """Trains SD-UNet on a folder in the Oxford-IIIT Pet layout: `python -m fmreport.zoo.train_sd_unet FOLDER OUT`.
 
-FOLDER holds `images/*.jpg` and `annotations/trimaps/*.png` (1 pet, 2 background, 3 border). 15% of
-the images, drawn by the seed, are kept for testing and never trained on. OUT receives the
-model as a `.keras` file and `<OUT>.json` the recipe, the held-out names, and IoU per class beside that of the answer
-"background" everywhere.
+FOLDER holds `images/*.jpg` and `annotations/trimaps/*.png` (1 pet, 2 background, 3 border). 15% of the images, drawn by
+the seed, are kept for testing and never trained on. OUT receives the model as a `.keras` file; OUT.json the recipe, the
+held-out names, and IoU per class beside that of the answer "background" everywhere.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Recipe:
 
 
 def read_pets(folder: Path, side: int) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names, photographs `(N, side, side, 3)` 0-255 and labels `(N, side, side, 1)` 0-2, in the order of their names."""
+    """Names in order, photographs `(N, side, side, 3)` 0-255 and labels `(N, side, side, 1)` 0-2."""
     names = sorted(p.stem for p in (folder / "annotations/trimaps").glob("*.png") if not p.name.startswith("."))
     if not names:
         raise SystemExit(f"{folder}: no annotations/trimaps/*.png; give a folder in the Oxford-IIIT Pet layout")
@@ -54,7 +53,7 @@ def read_pets(folder: Path, side: int) -> tuple[list[str], np.ndarray, np.ndarra
     labels = np.empty((len(names), side, side, 1), np.uint8)
     for i, name in enumerate(names):
         with Image.open(folder / "images" / f"{name}.jpg") as image:
-            photographs[i] = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+            photographs[i] = np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
         with Image.open(folder / "annotations/trimaps" / f"{name}.png") as trimap:
             labels[i, ..., 0] = np.asarray(trimap.resize((side, side), Image.Resampling.NEAREST)) - 1
     return names, photographs, labels
@@ -165,7 +164,7 @@ def _compress(path: Path) -> None:
 
 
 def score(model: Any, folder: Path, names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """IoU per class of a model and of the answer "background" everywhere, on photographs read as a report reads them."""
+    """IoU per class of a model, and of the answer "background" everywhere; images are read as a report reads them."""
     height, width = model.input_shape[1:3]
     preprocess = Preprocess(size=(height, width))
     truth, answers = [], []
