@@ -159,8 +159,8 @@ def _print_layers(found: tuple[Layer, ...], taps: tuple[Tap, ...], selected: set
             table.add_row(
                 "[yellow]-[/]", escape(layer.path), layer.type, "", escape(layer.reason), f"{layer.parameters:,}", ""
             )
-    width = None if out.is_terminal else 240
-    out.print(table, width=width)
+    # A pipe has no width of its own; what is cut there is lost.
+    (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
     out.print(
         f"{len(found)} layers, {len(taps)} taps, {len(selected)} selected ([green]*[/]); [yellow]-[/] cannot be tapped"
     )

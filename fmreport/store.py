@@ -154,16 +154,16 @@ def _replace(folder: Path, destination: Path) -> None:
         if old.exists() and not destination.exists():
             old.rename(destination)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if destination.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _unwritable(destination: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"the disk is full: {destination} was not written", fix="free space, or choose another --out")
-    reason = error.strerror or str(error)
-    return StoreError(
-        f"{destination} was not written: {reason}", fix="check the folder's permissions, or choose another --out"
-    )
+    message = f"{destination} was not written: {error.strerror or error}"
+    return StoreError(message, fix="check the folder's permissions, or choose another --out")
 
 
 def _read(path: Path, reader: Callable[[Path], T]) -> T:
@@ -180,7 +180,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path)
     dtypes = dict.fromkeys(TEXT, "str") | dict.fromkeys(OPTIONAL, "Int64")
     # An empty field is missing; a layer called NA or null is not.
-    table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""])
     return table.fillna({name: "" for name in TEXT if name in table})
 
 

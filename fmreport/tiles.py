@@ -50,7 +50,8 @@ def tile(values: np.ndarray, *, longest: int) -> Tile:
         maps = across @ np.tensordot(down, maps, axes=1)
     # In float64, because the span of float32 values may be more than the largest of them.
     start, span = low.astype(np.float64), high.astype(np.float64) - low
-    share = (maps - start) / np.where(span > 0, span, 1)
+    # Averages of equal values differ by rounding, which is no structure.
+    share = np.where(span > 0, (maps - start) / np.where(span > 0, span, 1), 0)
     steps = np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
     low, high = (np.where(finite, end, np.float32(np.nan)) for end in (low, high))
     return Tile(np.ascontiguousarray(np.moveaxis(steps, -1, 0)), low, high)

@@ -52,6 +52,7 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "axes.grid.axis": "y",
     "grid.color": RULE,
     "grid.linewidth": 0.6,
@@ -155,16 +156,7 @@ def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], *, gap: flo
     position = -np.inf
     for y, text, colour in sorted(label for label in labels if np.isfinite(label[0])):
         position = max(float(to_fraction.transform((1, y))[1]), position + gap)
-        axes.annotate(
-            text,
-            (1, position),
-            xycoords="axes fraction",
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-            annotation_clip=False,
-        )
+        axes.text(1.012, position, text, transform=axes.transAxes, va="center", color=colour)
 
 
 def last(values: np.ndarray) -> float:

@@ -31,6 +31,8 @@ def draw(run: Run) -> plots.Plot:
     design = (table["zeros"] == "by design").to_numpy()
     axes.plot(x, zeros, color=plots.FIRST, linewidth=0.8, zorder=3)
     for marked, fill in ((design, plots.FIRST), (~design, plots.PAPER)):
+        if not marked.any():  # an empty line that is not clipped claims the corner of the sheet
+            continue
         axes.plot(
             x[marked],
             zeros[marked],

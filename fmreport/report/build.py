@@ -82,12 +82,14 @@ def _resolution(run: Run) -> page.KeyFigure:
         return page.KeyFigure("no maps", "every tap is a vector", plural(len(run.layers), "tap"))
     sides = heights[maps_only].astype(int)
     coarsest = int(sides.argmin())
-    path = [int(sides[0]), int(sides[coarsest]), int(sides[-1])]
-    shown = [side for i, side in enumerate(path) if i == 0 or side != path[i - 1]]
+    before, least, after = int(sides[: coarsest + 1].max()), int(sides[coarsest]), int(sides[coarsest:].max())
+    path = [(before, "finest")] if before > least else []
+    path += [(least, "coarsest" if before > least or after > least else "the same everywhere")]
+    path += [(after, "finest after it")] if after > least else []
     at = run.layers.iloc[int(maps_only[coarsest])]
     return page.KeyFigure(
-        " → ".join(map(str, shown)),
-        "rows of the maps: first, coarsest, last" if len(shown) == 3 else "rows of the maps, first to last",
+        " → ".join(str(side) for side, _ in path),
+        f"rows of the maps: {', '.join(word for _, word in path)}",
         f"coarsest at {at['tap']}: {sizes(str(at['shape']))}",
     )
 

@@ -68,7 +68,6 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
         bar=mosaics.colour_bar(signed),
         bar_alt=f"Colour bar from {low}{f' over {middle}' if middle else ''} to {high}",
         bar_low=low,
-        bar_middle=middle,
         bar_high=high,
         caption=_caption(tiles, drawn, scale, settings.scale, words.channels),
         has_random=not bool(tiles.chosen.all()),

@@ -193,7 +193,6 @@ class Maps:
     """PNG of the colours."""
     bar_alt: str
     bar_low: str
-    bar_middle: str
     bar_high: str
     caption: str
     has_random: bool

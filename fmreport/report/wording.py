@@ -55,11 +55,6 @@ def sizes(shape: str) -> str:
     return shape.replace(" x ", " × ")
 
 
-def listed(values: list[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, (", ".join(values[:-1]), values[-1]))) if values else ""
-
-
 def zeros_sentence(fraction: float, made: str, reason: str) -> str:
     """`0.0% (by chance only: a weighted sum plus a bias)`: 0% is no finding where nothing makes zeros."""
     words = {"by design": "by design", "by chance": "by chance only"}.get(made, "unknown whether by design")

@@ -73,12 +73,18 @@ class TappableModel(Protocol):
 def open_source(config: Config) -> TappableModel:
     """The model of a config; imports its framework."""
     # Read by Keras and by TensorFlow's own start, whose log is no concern of whoever wants a report.
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "keras" in sys.modules:
+        backend = sys.modules["keras"].config.backend()
+    if backend != "tensorflow":
+        raise SourceError(
+            f"Keras runs on {backend}, and models are tapped in TensorFlow's graphs",
+            fix="set the environment variable KERAS_BACKEND to tensorflow, or leave it out",
+        )
     module, _, attribute = SOURCES[config.model.kind].partition(":")
     try:
         with _quiet():
-            backend = import_module("keras").config.backend()
             opener = getattr(import_module(module), attribute)
             import_module("tensorflow").config.list_logical_devices()
     except ImportError as error:
@@ -86,11 +92,6 @@ def open_source(config: Config) -> TappableModel:
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",
         ) from error
-    if backend != "tensorflow":
-        raise SourceError(
-            f"Keras runs on {backend}, and models are tapped in TensorFlow's graphs",
-            fix="set the environment variable KERAS_BACKEND=tensorflow, or leave it out",
-        )
     model: TappableModel = opener(config)
     return model
 

@@ -14,6 +14,9 @@ from fmreport.sources.files import weights_file, where
 from fmreport.sources.keras_model import KerasModel
 from fmreport.sources.listing import parameters
 
+OWN_SIZES = {"MobileNetV3Small": (224, 224), "MobileNetV3Large": (224, 224)}
+"""Of the architectures that leave it open, as published; the others take their own where they are asked for none."""
+
 
 def constructors() -> dict[str, Any]:
     """Every architecture of `keras.applications` by name."""
@@ -35,9 +38,9 @@ def open_model(config: Config) -> KerasModel:
     options: dict[str, Any] = {"weights": weights}
     if section.classes is not None:
         options["classes"] = section.classes
-    size = config.preprocess.size
+    size = config.preprocess.size or OWN_SIZES.get(section.name)
     # With imagenet's own head the size is fixed, and a config that asks for another is told so later.
-    if size is not None and weights != "imagenet":
+    if size is not None and (weights != "imagenet" or section.name in OWN_SIZES):
         options["input_shape"] = (3, *size) if keras.config.image_data_format() == "channels_first" else (*size, 3)
     try:
         model = known[section.name](**options)

@@ -34,9 +34,10 @@ def refuse_code(path: Path, shown: str, allowed: Sequence[str]) -> None:
     `shown` is the file as a message names it; `allowed` are names of classes that the config hands over itself.
     """
     parts = [part for document in documents(path, shown) for part in _parts(document)]
-    if lambdas := sorted({_name(part) for part in parts if part.get("class_name") in CODE}):
+    if lambdas := [part for part in parts if part["class_name"] in CODE]:
+        names = sorted({name for part in lambdas if (name := _name(part))}) or ["unnamed"]
         raise SourceError(
-            f"{shown} holds Lambda layers ({', '.join(lambdas)}), which are code inside the file",
+            f"{shown} holds Lambda layers ({', '.join(names)}), which are code inside the file",
             fix="if you trust whoever made the file, write `trusted: true` under model",
         )
     wanted = [(str(part.get("module") or "builtins"), _class(part)) for part in parts]
@@ -126,7 +127,7 @@ def _class(part: dict[str, Any]) -> str:
 
 def _name(part: dict[str, Any]) -> str:
     config = part.get("config")
-    return str(config.get("name", "unnamed")) if isinstance(config, dict) else "unnamed"
+    return str(config.get("name", "")) if isinstance(config, dict) else ""
 
 
 def _foreign(module: str, name: str, allowed: Sequence[str]) -> bool:

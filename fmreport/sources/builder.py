@@ -67,9 +67,12 @@ def _build(model: Any, config: Config) -> None:
             f"{where(config, 'function')}: the model has no variables yet, and no size to build it for",
             fix="write preprocess: {size: [224, 224]}, or call the model once in model.function",
         )
-    black = tf.zeros((1, height, width, inputs.image.channels or 3))
+    shape = (height, width, inputs.image.channels or 3)
     try:
-        model(inputs.packed(inputs.fed(black, 1)), training=False)
+        if type(model).__name__ == "Sequential":
+            model.build((None, *shape))  # a call would bind it to its batch
+        else:
+            model(tf.zeros((1, *shape)), training=False)
     except Exception as error:
         raise SourceError(
             f"{where(config, 'function')}: the model does not take a {height} x {width} image: {summary(error)}",

@@ -57,7 +57,7 @@ def recording() -> Iterator[list[Call]]:
                 result = original(layer, *args, **kwargs)
             finally:
                 stack.pop()
-            if stack:
+            if stack and _is_named(layer, holder=stack[-1]):
                 calls.append(Call(layer, tuple(stack[1:]), tensors((args, kwargs)), tensors(result)))
             return result
 
@@ -72,6 +72,18 @@ def recording() -> Iterator[list[Call]]:
         finally:
             for owner, original in originals:
                 owner.__call__ = original
+
+
+def _is_named(called: Any, *, holder: Any) -> bool:
+    """Whether a call is one that whoever made the model knows of.
+
+    In a functional model an operation such as `keras.ops.add` is a node of its own; inside a layer it is a detail.
+    """
+    return (
+        not isinstance(called, keras.Operation)
+        or isinstance(called, keras.layers.Layer)
+        or isinstance(holder, keras.Function)
+    )
 
 
 def _callables() -> list[Any]:

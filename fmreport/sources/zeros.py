@@ -111,34 +111,34 @@ def _any_of(kind: str, inputs: list[Any], known: dict[str, Verdict]) -> Verdict:
 
 def _all_of(tensor: Any, inputs: list[Any], known: dict[str, Verdict]) -> Verdict:
     parts = [each for each in inputs if not _is_zero(each)]
-    if len(parts) > 1 and _opposed(parts):
+    if _opposed(parts):
         return BY_CHANCE, "a slope below zero that is learned"
     verdicts = [zeros_of(each, known) for each in parts]
-    # A part that is spread over the others, such as a mean, is hardly ever zero where they are.
-    whole = all(each.shape.as_list() == tensor.shape.as_list() for each in parts if each.shape.rank is not None)
-    if verdicts and whole and all(verdict[0] == BY_DESIGN for verdict in verdicts):
+    designed = parts and all(verdict[0] == BY_DESIGN for verdict in verdicts)
+    # What is spread over the others, such as their mean, is hardly ever zero where they are.
+    if designed and all(each.shape.as_list() == tensor.shape.as_list() and not _behind(each, "Mean") for each in parts):
         return verdicts[0]
-    if any(verdict[0] == BY_CHANCE for verdict in verdicts) or not whole:
-        return BY_CHANCE, "a sum"
-    return next((verdict for verdict in verdicts if verdict[0] == UNKNOWN), (BY_CHANCE, "a sum"))
+    if not designed and not any(verdict[0] == BY_CHANCE for verdict in verdicts):
+        return next((verdict for verdict in verdicts if verdict[0] == UNKNOWN), (BY_CHANCE, "a sum"))
+    return BY_CHANCE, "a sum"
 
 
 def _opposed(parts: list[Any]) -> bool:
     """Whether one part is the Relu of what another takes the Relu of, negated: a PReLU."""
-    sides = [side for part in parts if (side := _clipped(part)) is not None]
+    sides = [op.inputs[0] for part in parts if (op := _behind(part, "Relu")) is not None]
     names = {side.name for side in sides}
     return any(side.op.type == "Neg" and side.op.inputs[0].name in names for side in sides)
 
 
-def _clipped(tensor: Any) -> Any:
-    """What the Relu behind a tensor reads, through products; None where there is no Relu."""
-    waiting = [tensor]
+def _behind(tensor: Any, kind: str) -> Any:
+    """The nearest operation of a kind that a tensor comes from through products alone; None where there is none."""
+    waiting = [tensor.op]
     while waiting:
-        op = waiting.pop(0).op
-        if op.type == "Relu":
-            return op.inputs[0]
-        if op.type == "Mul":
-            waiting += op.inputs
+        op = waiting.pop(0)
+        if op.type == kind:
+            return op
+        if op.type in ("Mul", "Neg"):
+            waiting += [each.op for each in op.inputs]
     return None
 
 
