@@ -247,9 +247,12 @@ def _doubtful(parts: Parts) -> np.ndarray:
     """(batch,) where a channel holds NaN or Inf, or where its squares may have left the range of float32."""
     reach = np.maximum(np.abs(parts["minimum"]), np.abs(parts["maximum"]))
     small, large = FAITHFUL
-    # NaN need not show in the extremes, but it does in the sums. A channel of zeros is faithful.
-    faithful = np.isfinite(parts["total"] + parts["squares"]) & (reach < large) & ((reach > small) | (reach == 0))
-    return np.asarray(~faithful.all(axis=1))
+    # A channel of zeros is faithful. At one position a channel is its own mean, whose square is taken in float64: there
+    # the squares of all channels together must be held.
+    faint = (reach > 0) & (reach < small) & ((parts["finite"] > 1) | (reach.max(axis=1, keepdims=True) < small))
+    # NaN need not show in the extremes, but it does in the sums.
+    held = np.isfinite(parts["total"] + parts["squares"]) & (reach < large)
+    return np.asarray((faint | ~held).any(axis=1))
 
 
 def _replaced(value: np.ndarray, other: np.ndarray, where: np.ndarray) -> np.ndarray:

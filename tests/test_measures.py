@@ -263,6 +263,34 @@ def test_only_doubtful_taps_are_measured_again() -> None:
     assert both.model.asked == [("fine", "first", "late"), ("first",), ("fine", "first", "late")]  # type: ignore[attr-defined]
 
 
+def test_silent_channels_are_not_measured_again() -> None:
+    values = np.abs(np.random.default_rng(0).normal(size=(4, 3, 3, 2))).astype(np.float32)
+    values[..., 0] = 0
+    one = extraction({"t": values})
+    one.measure(["p0"])
+    assert one.model.asked == [("t",)]  # type: ignore[attr-defined]
+
+
+def test_small_probabilities_are_not_measured_again() -> None:
+    """At one position, as after a softmax, a channel may be as small as it likes."""
+    values = np.array([[[1.0, 1e-30, 1e-20]], [[0.5, 0.5, 1e-37]]], np.float32)
+    one = extraction({"t": values})
+    tables = one.measure([])
+    assert one.model.asked == [("t",)]  # type: ignore[attr-defined]
+    for c, row in enumerate(rows_of(tables.channels, "t")):
+        check(row, reference.channel(values[..., c]), values[..., c])
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0, 1e-39, -1e-39, 1e-45])
+def test_zeros_of_every_kind_are_found_alone(zero: float) -> None:
+    """Zeros are counted only where the histogram has some: of either sign, and subnormal ones."""
+    values = np.full((1, 4, 5, 2), 1.5, np.float32)
+    values[0, 1:3, 2, 1] = zero
+    tables = extraction({"t": values}, batch=1).measure([])
+    assert tables.channels["zeros"].tolist() == [0, 2]
+    assert tables.histograms.loc[tables.histograms["high"] == 0, "count"].tolist() == [2]
+
+
 def distribution(name: str) -> np.ndarray:
     normal = np.random.default_rng(11).normal(size=(1, 1000, 1000, 1))
     made = {

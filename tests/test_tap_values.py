@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 from eager_walk import eager_walk, named, shake
 from models_to_tap import FEEDS, LIBRARIES, STRUCTURES
 
+from fmreport.errors import SourceError
 from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
 from fmreport.sources.keras_model import KerasModel
@@ -150,7 +152,7 @@ def test_names_stay_the_same_from_trace_to_trace(library: str) -> None:
 def test_a_layer_that_is_never_called_says_so() -> None:
     model, _ = STRUCTURES["subclassed"](keras)
     rows = {layer.path: layer for layer in KerasModel(model, WHO, size=(16, 16)).inventory((16, 16))[0]}
-    assert rows["unused"].reason == "not called in inference, or only inside the code of another layer"
+    assert rows["unused"].reason.startswith("no call returned a tensor: it does not run in inference")
     assert not rows["unused"].taps
 
 
@@ -208,21 +210,78 @@ def test_tapping_changes_neither_the_model_nor_what_it_returns(library: str) -> 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_function_keeps_its_model_and_lets_its_graph_go(library: str) -> None:
-    model, _ = STRUCTURES["functional"](LIBRARIES[library])
+    k = LIBRARIES[library]
+    image = k.Input((16, 16, 3))
+    model = k.Sequential([image, k.layers.Conv2D(2, 3, activity_regularizer="l2"), k.layers.BatchNormalization()])
     opened = KerasModel(model, WHO)
     taps = opened.inventory((16, 16))[1]
     graphs: list[Any] = []
 
     def then(tensors: Mapping[str, Any]) -> Any:
-        import weakref
-
         graphs.append(weakref.ref(next(iter(tensors.values())).graph))
         return dict(tensors)
 
     run = opened.tapped(taps, then, size=(16, 16), batch=1)
-    del opened, model
+    del opened
     gc.collect()
     assert set(run(np.zeros((1, 16, 16, 3)))) == {tap.name for tap in taps}
     del run
     gc.collect()
     assert [graph() for graph in graphs] == [None]
+    assert model.losses == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_function_keeps_its_model(library: str) -> None:
+    model, by_hand = STRUCTURES["functional"](LIBRARIES[library])
+    images = np.ones((1, 16, 16, 3), np.float32)
+    head = named(by_hand(tf.constant(images)))["head"].numpy()
+    opened = KerasModel(model, WHO)
+    run = opened.tapped(opened.inventory((16, 16))[1], lambda tensors: tensors["head"], size=(16, 16), batch=1)
+    del opened, model, by_hand
+    gc.collect()
+    np.testing.assert_allclose(run(images), head, rtol=1e-5)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_layer_inside_a_function_of_its_own_is_listed_with_the_reason(library: str) -> None:
+    k = LIBRARIES[library]
+
+    class Net(k.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.act = k.layers.Conv2D(2, 3, name="conv"), k.layers.ReLU(name="act")
+
+        @tf.function
+        def inside(self, x: Any) -> Any:
+            return self.conv(x)
+
+        def call(self, x: Any) -> Any:
+            return self.act(self.inside(x))
+
+    model = Net()
+    model(tf.zeros((1, 8, 8, 3)))
+    opened = KerasModel(model, WHO, size=(8, 8))
+    first, second = opened.inventory((8, 8)), opened.inventory((8, 8))
+    assert first == second
+    assert {layer.path: bool(layer.reason) for layer in first[0]} == {"act": False, "conv": True}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_failure_while_running_is_told(library: str) -> None:
+    k = LIBRARIES[library]
+
+    class Picky(k.layers.Layer):
+        def call(self, x: Any) -> Any:
+            with tf.control_dependencies([tf.debugging.assert_less(x, 9.0, message="too bright")]):
+                return tf.identity(x)
+
+        def compute_output_spec(self, x: Any) -> Any:
+            return x
+
+    image = k.Input((8, 8, 3))
+    opened = KerasModel(k.Model(image, Picky(name="picky")(image)), WHO)
+    run = opened.tapped(opened.inventory((8, 8))[1], dict, size=(8, 8), batch=1)
+    assert run(np.ones((1, 8, 8, 3)))["picky"].mean() == 1
+    with pytest.raises(SourceError, match="test fails while it runs: .*too bright"):
+        run(np.full((1, 8, 8, 3), 10.0))

@@ -24,13 +24,10 @@ LARGEST = float(np.finfo(np.float32).max)
 def count_bins(values: Any) -> Any:
     """`(B, BINS)` int32: how many values of each image `(B, *spatial, C)` fall into each bin, in the bits' order.
 
-    What is larger than any float32 is counted in the last bin.
+    Of float64, what is larger than any float32 is counted in the bin of its infinity.
     """
     from keras import ops
-    from keras.backend import standardize_dtype
 
-    if standardize_dtype(values.dtype) == "float64":
-        values = ops.clip(values, -LARGEST, LARGEST)
     # Unsigned, so that the shift alone makes the index: every further pass over the values costs as much as a measure.
     bits = ops.view(ops.cast(values, "float32"), "uint32")
     index = ops.view(ops.right_shift(bits, ops.cast(SHIFT, "uint32")), "int32")
@@ -51,8 +48,8 @@ def _bincount(index: Any) -> Any:
 
 
 def edges() -> tuple[np.ndarray, np.ndarray]:
-    """Signed `(low, high)` of every bin, float64, in ascending order of value; subnormal bins are `(0, 0)`."""
-    infinity = 0xFF << MANTISSA_BITS  # bins from here on hold Inf and NaN, which are never counted
+    """Signed `(low, high)` of every bin, float64, ascending and finite; those of subnormal values are `(0, 0)`."""
+    infinity = 0xFF << MANTISSA_BITS  # bins from here on would hold Inf and NaN, which are never counted
     start = (np.arange(HALF, dtype=np.uint32).clip(max=infinity) << SHIFT).view(np.float32).astype(np.float64)
     start = np.minimum(start, LARGEST)
     stop = np.append(start[1:], LARGEST)

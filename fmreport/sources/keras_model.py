@@ -86,6 +86,9 @@ class KerasModel:
                     f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
                     fix="set preprocess.size to a size that the model takes, and feed other inputs by model.inputs",
                 ) from error
+            finally:
+                # What layers noted of this call for training would keep its graph alive.
+                self._model._clear_losses()
             return then(Listing(self._model, calls, Layout(zip(fed, layouts, strict=True)), batch))
 
         return tf.function(call, autograph=False).get_concrete_function(

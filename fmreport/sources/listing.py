@@ -16,6 +16,11 @@ from fmreport.sources.recorder import Call
 from fmreport.sources.zeros import zeros_of
 
 RANKS = range(2, 6)
+INPUT = "an input: it holds the image itself"
+UNSEEN = (
+    "no call returned a tensor: it does not run in inference, or only inside a function, a loop, another layer's code "
+    "or a saved graph"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,10 @@ class Listing:
 
     def __init__(self, model: Any, calls: Sequence[Call], layout: Layout, batch: int) -> None:
         self._paths = Paths(model)
-        self._calls = [(self._paths.of(call.holders, call.layer), call) for call in calls]
-        # A call that returned nothing of this graph is no call of this trace: Keras tries layers in scratch graphs.
-        live = [(path, call) for path, call in self._calls if call.outputs]
-        times, numbers = Counter(path for path, _ in live), Counter[str]()
+        named = [(self._paths.of(call.holders, call.layer), call) for call in calls]
+        times, numbers = Counter(path for path, _ in named), Counter[str]()
         self.outputs: list[Output] = []
-        for path, call in live:
+        for path, call in named:
             layout.add(call)
             numbers[path] += 1
             name = f"{path}:{numbers[path]}" if times[path] > 1 else path
@@ -68,7 +71,7 @@ class Listing:
                 first, reason = layout.channels_first(tensor), _why_not(tensor, batch)
                 self.outputs.append(Output(full, path, call.layer, tensor, first, reason))
         self._readers: dict[str, set[str]] = {}
-        for _, call in live:
+        for _, call in named:
             for tensor in call.inputs:
                 self._readers.setdefault(tensor.name, set()).add(type(call.layer).__name__)
 
@@ -104,22 +107,16 @@ class Listing:
 
     def layers(self) -> tuple[Layer, ...]:
         """Called layers in the order in which they run, then the others; each with its taps or the reason for none."""
-        tapped: dict[str, list[str]] = {}
-        reasons: dict[str, list[str]] = {}
+        by_path: dict[str, list[Output]] = {}
         for output in self.outputs:
-            tapped.setdefault(output.path, []).extend([output.name] if not output.reason else [])
-            reasons.setdefault(output.path, []).append(output.reason)
-        rows: dict[str, Layer] = {}
-        for path, call in self._calls:
-            if path not in rows:
-                reason = reasons.get(path, [ELSEWHERE])[0]
-                rows[path] = _row(path, call.layer, tapped.get(path, ()), reason)
+            by_path.setdefault(output.path, []).append(output)
+        rows = []
+        for path, outputs in by_path.items():
+            tapped = tuple(output.name for output in outputs if not output.reason)
+            rows.append(_row(path, outputs[0].layer, tapped, "" if tapped else outputs[0].reason))
         for path, layer in self._paths.others():
-            rows[path] = _row(path, layer, (), _why_not_called(layer))
-        return tuple(rows.values())
-
-
-ELSEWHERE = "it returns no tensor of the model's own graph"
+            rows.append(_row(path, layer, (), INPUT if type(layer).__name__ == "InputLayer" else UNSEEN))
+        return tuple(rows)
 
 
 def parameters(layer: Any) -> tuple[int, int]:
@@ -133,14 +130,8 @@ def parameters(layer: Any) -> tuple[int, int]:
     return sum(size for size, _ in sizes), sum(size for size, learns in sizes if learns)
 
 
-def _row(path: str, layer: Any, taps: Sequence[str], reason: str) -> Layer:
-    return Layer(path, type(layer).__name__, *parameters(layer), tuple(taps), "" if taps else reason)
-
-
-def _why_not_called(layer: Any) -> str:
-    if type(layer).__name__ == "InputLayer":
-        return "an input: it holds the image itself"
-    return "not called in inference, or only inside the code of another layer"
+def _row(path: str, layer: Any, taps: tuple[str, ...], reason: str) -> Layer:
+    return Layer(path, type(layer).__name__, *parameters(layer), taps, reason)
 
 
 def _why_not(tensor: Any, batch: int) -> str:

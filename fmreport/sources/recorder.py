@@ -29,15 +29,15 @@ class Call:
     """The layers whose call this one is a part of, outermost first, without the model itself."""
     inputs: list[Any]
     outputs: list[Any]
-    """Every tensor in the return value; those of another graph are left out."""
+    """Every tensor in the return value; at least one."""
 
 
 @contextmanager
 def recording() -> Iterator[list[Call]]:
     """Fills the list with the calls that end meanwhile, in that order: calls inside a call come before it.
 
-    The first layer called is the model itself, which is left out. Tensors count if they belong to the graph that is
-    the default one at the start: Keras builds scratch graphs on the way, whose tensors are no use.
+    The first layer called is the model itself, which is left out. So is a call that returns no tensor of the graph that
+    is the default one at the start: Keras tries layers in scratch graphs on the way.
     """
     calls: list[Call] = []
     stack: list[Any] = []
