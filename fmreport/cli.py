@@ -21,7 +21,8 @@ from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
     from fmreport.extract import Advance
-    from fmreport.records import Layer, Tap
+    from fmreport.pipeline import Inventory
+    from fmreport.records import Tap
 
 app = typer.Typer(
     help="One YAML file in, one reproducible report out: how a vision model sees.",
@@ -132,15 +133,17 @@ def layers(
     from fmreport import pipeline
 
     with err.status("Opening the model"):
-        found, taps, selected = pipeline.inventory(settings.load(config, overrides or ()))
+        listed = pipeline.inventory(settings.load(config, overrides or ()))
     if as_json:
-        rows = [{**asdict(tap), "shape": list(tap.shape), "selected": tap.name in selected} for tap in taps]
-        typer.echo(json.dumps({"layers": [asdict(layer) for layer in found], "taps": rows}, indent=1))
-        return
-    _print_layers(found, taps, selected)
+        taps = [{**asdict(tap), "selected": tap.name in listed.selected} for tap in listed.taps]
+        typer.echo(json.dumps({"layers": [asdict(layer) for layer in listed.layers], "taps": taps}, indent=1))
+    else:
+        _print_layers(listed)
+    if listed.problem:
+        raise listed.problem
 
 
-def _print_layers(found: tuple[Layer, ...], taps: tuple[Tap, ...], selected: set[str]) -> None:
+def _print_layers(listed: Inventory) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -148,12 +151,12 @@ def _print_layers(found: tuple[Layer, ...], taps: tuple[Tap, ...], selected: set
     for title in ("layer", "type", "index", "shape", "parameters", "zeros"):
         table.add_column(title, overflow="fold", justify="right" if title in ("index", "parameters") else "left")
     by_layer: dict[str, list[Tap]] = {}
-    for tap in taps:
+    for tap in listed.taps:
         by_layer.setdefault(tap.layer, []).append(tap)
-    for layer in found:
+    for layer in listed.layers:
         for tap in by_layer.get(layer.path, []):
             shape = " x ".join(map(str, tap.shape))
-            mark = "[green]*[/]" if tap.name in selected else ""
+            mark = "[green]*[/]" if tap.name in listed.selected else ""
             table.add_row(mark, escape(tap.name), tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
         if layer.reason:
             table.add_row(
@@ -162,7 +165,7 @@ def _print_layers(found: tuple[Layer, ...], taps: tuple[Tap, ...], selected: set
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
     out.print(
-        f"{len(found)} layers, {len(taps)} taps, {len(selected)} selected ([green]*[/]); [yellow]-[/] cannot be tapped"
+        f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected ([green]*[/]); [yellow]-[/] cannot be tapped"
     )
 
 

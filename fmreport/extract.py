@@ -247,9 +247,10 @@ def _doubtful(parts: Parts) -> np.ndarray:
     """(batch,) where a channel holds NaN or Inf, or where its squares may have left the range of float32."""
     reach = np.maximum(np.abs(parts["minimum"]), np.abs(parts["maximum"]))
     small, large = FAITHFUL
-    # A channel of zeros is faithful. At one position a channel is its own mean, whose square is taken in float64: there
-    # the squares of all channels together must be held.
-    faint = (reach > 0) & (reach < small) & ((parts["finite"] > 1) | (reach.max(axis=1, keepdims=True) < small))
+    # At one position a channel is its own mean, whose square is taken in float64: there, small ones among others are
+    # held, if they are normal numbers. A channel of zeros always is.
+    alone = (parts["finite"] == 1) & (reach >= np.finfo(np.float32).tiny) & (reach.max(axis=1, keepdims=True) > small)
+    faint = (reach > 0) & (reach < small) & ~alone
     # NaN need not show in the extremes, but it does in the sums.
     held = np.isfinite(parts["total"] + parts["squares"]) & (reach < large)
     return np.asarray((faint | ~held).any(axis=1))

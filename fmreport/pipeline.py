@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -15,12 +15,13 @@ import pandas as pd
 from fmreport import config as settings
 from fmreport import figures, layers, probes, sources, tiles
 from fmreport.config import Config
-from fmreport.errors import FmreportError, RenderError
+from fmreport.errors import FmreportError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.measures.summary import summarise
 from fmreport.records import LAYERS, Facts, Layer, Tap
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
+from fmreport.report.environment import check_overrides
 from fmreport.report.page import KeyFigure
 from fmreport.store import Draft, Run, check_free, drafting
 
@@ -38,6 +39,8 @@ PACKAGES = (
     "typst",
 )
 """Packages whose versions decide what a run holds."""
+TEMPLATES = "templates"
+"""Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
@@ -56,6 +59,18 @@ class Unwatched:
     def stage(self, title: str) -> Iterator[Advance]:
         """Drops all progress."""
         yield lambda done, total: None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What `fmreport layers` lists."""
+
+    layers: tuple[Layer, ...]
+    taps: tuple[Tap, ...]
+    selected: frozenset[str]
+    """Names of the taps that the config selects."""
+    problem: SelectorError | None = None
+    """Why nothing is selected."""
 
 
 def run(
@@ -106,22 +121,25 @@ def run(
             notes=(*probe_set.notes, *_notes(tables, inventory)),
         )
         _write_tables(draft, tables, taps, inventory)
+        if config.report.template:
+            _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
-            _render(draft, facts, config.resolve(config.report.template) if config.report.template else None, advance)
+            _render(draft, facts, advance)
     return Run.open(destination)
 
 
 def render(folder: Path | str, *, template: Path | None = None, watch: Watch | None = None) -> Run:
-    """Makes the report of a run again from its tables alone; `template` overrides the config's folder of templates."""
-    source = Run.open(folder)
+    """Makes the report of a run again from its folder alone; `template` takes the place of the run's own templates."""
+    # Absolute, because a working directory inside the run is replaced with it.
+    source = Run.open(Path(folder).absolute())
+    check_overrides(template)
     with drafting(source.folder, force=True) as draft:
-        for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
-            kept = path.relative_to(source.folder)
-            if kept.parts[0] in ("tables", "maps"):
-                draft.write(kept.as_posix(), path.read_bytes())
+        for kept in ("tables", "maps"):
+            _copy(source.folder / kept, draft, kept)
+        _copy(template or source.folder / TEMPLATES, draft, TEMPLATES)
         with (watch or Unwatched()).stage("Rendering") as advance:
-            _render(draft, source.facts, template, advance)
-    return Run.open(folder)
+            _render(draft, source.facts, advance)
+    return Run.open(source.folder)
 
 
 def telling(done: Run) -> tuple[KeyFigure, ...]:
@@ -144,11 +162,15 @@ def check(config: Config) -> None:
         raise FmreportError(f"{len(problems)} problems:{lines}", fix="mend each of them")
 
 
-def inventory(config: Config) -> tuple[tuple[Layer, ...], tuple[Tap, ...], set[str]]:
-    """Every layer and tap of a config's model, and the names of the taps that the config selects."""
+def inventory(config: Config) -> Inventory:
+    """Every layer and tap of a config's model, and which of them the config selects."""
     model = sources.open_source(config)
     found, taps = model.inventory(preprocessing(config, model).size)
-    return found, taps, {tap.name for tap in layers.select(config, taps)}
+    try:
+        return Inventory(found, taps, frozenset(tap.name for tap in layers.select(config, taps)))
+    except SelectorError as error:
+        # The list is what its reader needs to mend the selector, so it is given all the same.
+        return Inventory(found, taps, frozenset(), error)
 
 
 def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
@@ -159,11 +181,13 @@ def preprocessing(config: Config, model: sources.TappableModel) -> probes.Prepro
 
 
 def _check_template(config: Config) -> None:
-    if config.report.template and not config.resolve(config.report.template).is_dir():
-        raise RenderError(
-            f"{config.where('report', 'template')}: report.template: {config.report.template} is no folder",
-            fix="give a folder that holds report.html.j2 or report.typ.j2, relative to the config",
-        )
+    if config.report.template:
+        try:
+            check_overrides(config.resolve(config.report.template))
+        except RenderError as error:
+            raise RenderError(
+                f"{config.where('report', 'template')}: report.template: {error}", fix=error.fix
+            ) from error
 
 
 def _check_probes(config: Config) -> None:
@@ -237,9 +261,16 @@ def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequenc
     draft.write_pictures(pictures, masks)
 
 
-def _render(draft: Draft, facts: Facts, template: Path | None, advance: Advance) -> None:
+def _copy(folder: Path, draft: Draft, name: str) -> None:
+    """The files of a folder, where there is one, into a folder of the draft."""
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        draft.write((Path(name) / path.relative_to(folder)).as_posix(), path.read_bytes())
+
+
+def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     draft.write_manifest(facts)
+    template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
     drawn = Run.open(draft.folder)
     report = facts.config["report"]
     for name, svg in figures.render_all(drawn).items():

@@ -161,9 +161,8 @@ def several_outputs_of_a_layer(k: Any) -> Made:
             return {"low": x[..., :2], "high": x[..., 2:] * 1.0, "where": tf.argmax(x, axis=-1)}
 
         def compute_output_spec(self, x: Any) -> Any:
-            tensor = keras.KerasTensor
-            half = (*x.shape[:-1], 2)
-            return {"low": tensor(half), "high": tensor(half), "where": tensor(x.shape[:-1], dtype="int64")}
+            low, high = (keras.KerasTensor((*x.shape[:-1], 2)) for _ in range(2))
+            return {"low": low, "high": high, "where": keras.KerasTensor(x.shape[:-1], dtype="int64")}
 
     image = k.Input((8, 8, 3), name="image")
     made = Halves(name="halves")(k.layers.Conv2D(4, 1, name="conv")(image))
@@ -191,13 +190,10 @@ def channels_first(k: Any) -> Made:
     def by_hand(x: Any) -> Rows:
         rows = eager_walk(model, [x])
         last = ("last", "last_act")
-        return [(path, [_moved(y) if path not in last else y for y in made]) for path, made in rows]
+        moved = {path: len(y.shape) == 4 and path not in last for path, (y,) in rows}
+        return [(path, tf.transpose(y, (0, 2, 3, 1)) if moved[path] else y) for path, (y,) in rows]
 
     return model, by_hand
-
-
-def _moved(x: Any) -> Any:
-    return tf.transpose(x, (0, 2, 3, 1)) if len(x.shape) == 4 else x
 
 
 def every_rank(k: Any) -> Made:
@@ -210,8 +206,8 @@ def every_rank(k: Any) -> Made:
 
 
 def any_size(k: Any) -> Made:
-    x = image = k.Input((None, None, 3), name="image")
-    x = k.layers.UpSampling2D(2, name="up")(k.layers.Conv2D(4, 3, strides=2, name="conv")(x))
+    image = k.Input((None, None, 3), name="image")
+    x = k.layers.UpSampling2D(2, name="up")(k.layers.Conv2D(4, 3, strides=2, name="conv")(image))
     model = k.Model(image, k.layers.GlobalMaxPooling2D(name="max")(x))
     return model, lambda *inputs: eager_walk(model, inputs)
 
@@ -245,10 +241,9 @@ def made_inside_call(k: Any) -> Made:
 
 
 def symbolic_operations(k: Any) -> Made:
-    x = image = k.Input((8, 8, 3), name="image")
-    y = k.layers.Conv2D(3, 3, padding="same", name="conv")(x)
-    relu = keras.ops.relu if k is keras else tf.nn.relu
-    model = k.Model(image, relu(y - 0.5) * 2.0 + x)
+    image, relu = k.Input((8, 8, 3), name="image"), keras.ops.relu if k is keras else tf.nn.relu
+    y = k.layers.Conv2D(3, 3, padding="same", name="conv")(image)
+    model = k.Model(image, relu(y - 0.5) * 2.0 + image)
     return model, lambda *inputs: eager_walk(model, inputs)
 
 

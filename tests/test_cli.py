@@ -133,6 +133,12 @@ def test_layers_lists_every_layer_and_marks_what_is_selected(folder: Path) -> No
     assert "6 layers, 5 taps, 5 selected" in printed
 
 
+def test_layers_lists_them_even_where_the_config_selects_none(folder: Path) -> None:
+    done = fmreport("layers", "tiny.yaml", "--set", "layers=[{name: boddy}]", cwd=folder)
+    assert "nothing matches 'boddy'" in refused(done)
+    assert "body/conv" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import weakref
-from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -12,11 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import Numbers, Planted, extraction, tap
+from planted import Numbers, Planted, extraction
 
-from fmreport.extract import Extraction, Tables, batch_size, batches, choose
-from fmreport.measures import Measure, Sum, load, merge
-from fmreport.measures.gather import SMALL, TOGETHER, gather, groups
+from fmreport.extract import Extraction, Tables, batch_size, batches
+from fmreport.measures import Sum, load, merge
 from fmreport.measures.summary import columns_of_tables, summarise
 from fmreport.probes import Preprocess
 from fmreport.records import LAYERS
@@ -146,40 +143,6 @@ def _random_sum(rng: np.random.Generator, one: Sum) -> np.ndarray:
     return values
 
 
-def test_taps_measured_together_are_measured_alike() -> None:
-    import tensorflow as tf
-
-    made = {name: values for name, values in activations().items() if not name.startswith("bad")}
-    tensors = {name: tf.constant(values) for name, values in made.items()}
-    order = list(groups({name: (*values.shape, values.dtype.name) for name, values in made.items()}))
-    assert ("signed", "relu/after", "mixed", "faint") in order
-    assert len(order) < len(made)
-    for group, sums in zip(order, gather(load(), tensors, order), strict=True):
-        for i, name in enumerate(group):
-            (alone,) = gather(load(), tensors, [(name,)])
-            for column, value in alone.items():
-                rows = sums[column].numpy()[i * PROBES : (i + 1) * PROBES]
-                np.testing.assert_allclose(rows, value.numpy(), rtol=1e-6, atol=1e-5, err_msg=f"{name} {column}")
-                assert rows.dtype == value.numpy().dtype
-
-
-shapes = st.tuples(
-    st.sampled_from([(4, 8, 8, 16), (4, 16, 16, 64), (4, 64, 64, 64), (1, 7), (512, 511)]),
-    st.sampled_from(["float16", "float32"]),
-)
-
-
-@given(st.lists(shapes, max_size=40))
-def test_groups_hold_every_tap_once_and_only_equals(drawn: list[tuple[tuple[int, ...], str]]) -> None:
-    named = {f"t{i}": (*shape, dtype) for i, (shape, dtype) in enumerate(drawn)}
-    made = list(groups(named))
-    assert sorted(name for group in made for name in group) == sorted(named)
-    for group in made:
-        assert len({named[name] for name in group}) == 1
-        size = math.prod(named[group[0]][:-1])
-        assert len(group) == 1 or (size <= SMALL and len(group) * size <= TOGETHER)
-
-
 def test_channels_that_are_silent_constant_or_always_on_are_found() -> None:
     rng = np.random.default_rng(0)
     values = np.maximum(rng.normal(size=(4, 20, 20, 7)), 0).astype(np.float32)
@@ -226,69 +189,6 @@ def test_counts_and_states_have_their_types() -> None:
     states = ("silent", "near_silent", "always_on", "constant")
     assert {whole().channels[name].dtype.name for name in states} == {"bool"}
     assert whole().histograms["count"].dtype == np.int64
-
-
-def test_channels_are_chosen_by_the_probes_that_are_not_shown() -> None:
-    values = np.zeros((3, 4, 4, 2), np.float32)
-    values[0, ..., 0] = 9  # on the shown probe alone
-    values[1:, ..., 1] = 1
-    unseen = extraction({"t": values}).measure(["p0"]).unseen["t"]
-    assert list(unseen["maximum"]) == [0, 1]
-    assert list(unseen["finite"]) == [32, 32]
-    for displayed in (["p0", "p1", "p2"], []):
-        everything = extraction({"t": values}).measure(displayed).unseen["t"]
-        assert list(everything["maximum"]) == [9, 1]
-
-
-def sums(**columns: list[float]) -> dict[str, np.ndarray]:
-    """Channels' sums; those not given are zero, each of ten values."""
-    count = len(next(iter(columns.values())))
-    names = ("total", "squares", "minimum", "maximum", "zeros")
-    blank: Mapping[str, np.ndarray] = {name: np.zeros(count) for name in names} | {"finite": np.full(count, 10)}
-    return {**blank, **{name: np.array(value) for name, value in columns.items()}}
-
-
-@pytest.mark.parametrize(
-    ("rule", "given", "expected"),
-    [
-        ("index", {"zeros": [3, 2, 1]}, [0, 1, 2]),
-        ("zeros", {"zeros": [3, 9, 5]}, [1, 2, 0]),
-        ("zeros", {"zeros": [3, 4, 0], "finite": [4, 10, 10]}, [0, 1, 2]),
-        ("mean", {"total": [-1.0, 30, 2]}, [1, 2, 0]),
-        ("max", {"maximum": [2.0, np.nan, 3], "finite": [10, 0, 10]}, [2, 0, 1]),
-        ("variance", {"squares": [10.0, 90, 40], "maximum": [1.0, 1, 1]}, [1, 2, 0]),
-        ("variance", {"squares": [1e9, 90, 40], "total": [1e5, 0, 0], "maximum": [0.0, 1, 1]}, [1, 2, 0]),
-        ("variance", {"squares": [40.0, 40, 40], "maximum": [1.0, 1, 1]}, [0, 1, 2]),
-    ],
-)
-def test_a_rule_ranks_channels(rule: str, given: dict[str, list[float]], expected: list[int]) -> None:
-    channels, chosen = choose(tap("t", (4, 4, 3)), sums(**given), rule, count=3, random=0, seed=0)
-    assert list(channels) == expected
-    assert chosen.all()
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 40), st.integers(0, 2**32 - 1))
-def test_random_channels_come_last_and_are_others(channels: int, count: int, random: int, seed: int) -> None:
-    given = sums(maximum=list(np.random.default_rng(seed).random(channels)))
-    one, chosen = choose(tap("t", (4, channels)), given, "max", count=count, random=random, seed=seed)
-    assert len(one) == len(chosen) == min(count, channels)
-    assert len(set(one.tolist())) == len(one)
-    drawn = 0 if channels <= count else min(random, count - 1)
-    assert (~chosen).sum() == drawn
-    assert not chosen[len(one) - drawn :].any()
-    best = np.argsort(-given["maximum"])[: len(one) - drawn]
-    assert list(one[chosen]) == list(best)
-    again, _ = choose(tap("t", (4, channels)), given, "max", count=count, random=random, seed=seed)
-    assert list(again) == list(one)
-
-
-def test_random_channels_differ_from_tap_to_tap_and_from_seed_to_seed() -> None:
-    given = sums(maximum=list(np.linspace(0, 1, 200)))
-    drawn = [
-        tuple(choose(tap("t", (4, 200), order), given, "max", count=20, random=10, seed=seed)[0][10:])
-        for order, seed in ((1, 0), (2, 0), (1, 1))
-    ]
-    assert len(set(drawn)) == 3
 
 
 def test_shown_maps_are_the_activations() -> None:
@@ -338,19 +238,6 @@ def test_a_measure_is_reported_as_it_advances() -> None:
     steps: list[tuple[int, int]] = []
     extraction(activations(), batch=4).measure([], lambda done, total: steps.append((done, total)))
     assert steps == [(4, 6), (6, 6)]
-
-
-def test_every_measure_declares_what_it_returns() -> None:
-    import tensorflow as tf
-
-    values = tf.constant(np.abs(activations()["signed"]))
-    (together,) = gather(load(), {"x": values}, [("x",)])
-    measures: list[Measure] = load()
-    assert set(together) == {s.name for measure in measures for s in measure.sums}
-    for measure in measures:
-        for s in measure.sums:
-            shape = {"channel": (PROBES, 4), "image": (PROBES,)}.get(s.per)
-            assert shape is None or together[s.name].shape == shape
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +54,12 @@ def test_every_figure_is_the_same_svg_every_time_and_says_what_it_shows(name: st
 
 def test_all_figures_are_rendered_under_their_own_names() -> None:
     assert list(figures.render_all(small_run())) == list(figures.FIGURES)
-    assert "matplotlib.pyplot" not in sys.modules
+
+
+@pytest.mark.parametrize("path", sorted(Path(figures.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_no_figure_keeps_pyplot_state(path: Path) -> None:
+    imports = [line for line in path.read_text(encoding="utf-8").splitlines() if "import" in line]
+    assert not any("pyplot" in line for line in imports)
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)

@@ -26,6 +26,8 @@ UNSAFE = re.compile(r"(tf_)?keras\.(src\.)?(utils|saving|callbacks|datasets|mode
 """Parts of a framework that do more than compute: they read and write files, and download them."""
 DAMAGE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError)
 """What the readers of zip, HDF5 and JSON raise on a damaged file."""
+PREAMBLES = ("Exception encountered when calling", "Graph execution error", "Detected at node", "<stack", "File ")
+"""How lines begin that Keras and TensorFlow put before what went wrong."""
 
 
 def refuse_code(path: Path, shown: str, allowed: Sequence[str]) -> None:
@@ -89,7 +91,7 @@ def attributes(path: Path, shown: str) -> dict[str, Any]:
 def summary(error: BaseException) -> str:
     """The first telling line of an error, short enough for a terminal."""
     lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith("Exception encountered when calling")]
+    telling = [line for line in lines if line and not line.startswith(PREAMBLES)]
     return (telling[0] if telling else type(error).__name__)[:300]
 
 

@@ -57,8 +57,8 @@ def recording() -> Iterator[list[Call]]:
                 result = original(layer, *args, **kwargs)
             finally:
                 stack.pop()
-            if stack and _is_named(layer, holder=stack[-1]):
-                calls.append(Call(layer, tuple(stack[1:]), tensors((args, kwargs)), tensors(result)))
+            if stack and _is_named(layer, holder=stack[-1]) and (outputs := tensors(result)):
+                calls.append(Call(layer, tuple(stack[1:]), tensors((args, kwargs)), outputs))
             return result
 
         return __call__

@@ -1,0 +1,104 @@
+"""A run from config to report, in Python: tables, templates, and what several measures of one config agree on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from test_cli import CONFIG, TINY
+
+import fmreport
+from fmreport import config, pipeline
+from fmreport.errors import RenderError, StoreError
+from fmreport.store import Run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("pipeline")
+    (made / "tiny_model.py").write_text(TINY)
+    (made / "tiny.yaml").write_text(CONFIG)
+    (made / "mine").mkdir()
+    (made / "mine" / "report.html.j2").write_text(
+        '{% extends "fmreport/report.html.j2" %}{% block title %}MINE {{ page.title }}{% endblock %}'
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    return fmreport.run(folder / "tiny.yaml", out=folder / "reports", overrides=["report.template=mine"])
+
+
+def test_a_run_has_its_tables_as_frames_and_its_report_as_a_path(run: Run) -> None:
+    assert list(run.layers["tap"]) == ["stem", "pool", "body/conv", "mean", "head"]
+    assert list(run.summary["tap"]) == list(run.layers["tap"])
+    assert len(run.samples) == 2 * 5
+    assert run.channels.groupby("tap", sort=False).size().to_list() == [6, 6, 8, 8, 3]
+    assert run.report.name == "report.html"
+    assert fmreport.open_run(run.folder).layers.equals(run.layers)
+
+
+def test_zeros_are_found_where_a_relu_makes_them_and_nowhere_else(run: Run) -> None:
+    fractions = run.summary.set_index("tap")["zero_fraction"]
+    assert fractions["stem"] > 0.1
+    assert fractions["body/conv"] == 0
+    assert list(run.layers["zeros"])[:3] == ["by design", "by design", "by chance"]
+
+
+def test_a_block_of_the_users_own_replaces_that_block_alone(run: Run) -> None:
+    page = run.report.read_text(encoding="utf-8")
+    assert "<title>MINE tiny</title>" in page
+    assert "What was run" in page
+
+
+def test_a_run_keeps_its_templates_and_is_rendered_with_them(run: Run, folder: Path) -> None:
+    before = run.report.read_bytes()
+    (folder / "mine").rename(folder / "gone")
+    try:
+        assert pipeline.render(run.folder).report.read_bytes() == before
+    finally:
+        (folder / "gone").rename(folder / "mine")
+
+
+def test_a_template_that_fails_leaves_the_run_as_it_was(run: Run, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    (tmp_path / "report.html.j2").write_text(
+        '{% extends "fmreport/report.html.j2" %}{% block title %}{{ nothing }}{% endblock %}'
+    )
+    with pytest.raises(RenderError, match=r"report\.html\.j2"):
+        pipeline.render(run.folder, template=tmp_path)
+    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before
+
+
+def test_the_number_of_batches_changes_no_count(run: Run, folder: Path) -> None:
+    one_by_one = fmreport.run(folder / "tiny.yaml", out=folder / "other", overrides=["batch=1"])
+    counts = ["finite", "nan", "inf", "zeros"]
+    assert one_by_one.samples[counts].equals(run.samples[counts])
+    assert one_by_one.summary["mean"].to_numpy() == pytest.approx(run.summary["mean"].to_numpy(), rel=1e-5)
+
+
+def test_a_run_that_exists_is_refused_before_the_model_is_opened(run: Run, folder: Path) -> None:
+    settings = config.load(folder / "tiny.yaml", ["model.function=tiny_model:missing"])
+    with pytest.raises(StoreError, match="exists already"):
+        pipeline.run(settings, out=folder / "reports")
+
+
+def test_a_silent_channel_and_nan_are_told(tmp_path: Path) -> None:
+    (tmp_path / "odd_model.py").write_text(
+        "import keras\n"
+        "def make_model():\n"
+        "    x = inputs = keras.Input((32, 32, 3))\n"
+        "    x = keras.layers.Conv2D(4, 1, activation='relu', kernel_initializer='zeros', name='dead')(x)\n"
+        "    x = keras.layers.Conv2D(2, 1, bias_initializer=keras.initializers.Constant(float('nan')), name='nan')(x)\n"
+        "    return keras.Model(inputs, x)\n"
+    )
+    text = CONFIG.replace("tiny_model", "odd_model").replace("[48, 48]", "[32, 32]").replace("name: tiny", "name: odd")
+    (tmp_path / "odd.yaml").write_text(text)
+    odd = fmreport.run(tmp_path / "odd.yaml", out=tmp_path / "reports")
+    assert odd.summary.set_index("tap").loc["dead", ["silent", "near_silent", "constant"]].to_list() == [4, 4, 4]
+    assert odd.summary.set_index("tap").loc["nan", "nan"] == 2 * 32 * 32 * 2
+    assert any("nan holds 4096 NaN" in note for note in odd.facts.notes)
+    page = odd.report.read_text(encoding="utf-8")
+    assert "nan holds 4096 NaN" in page
+    assert "4 of 6 channels silent" in page or "4 of 4" in page
