@@ -164,9 +164,8 @@ def _print_layers(listed: Inventory) -> None:
             )
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
-    out.print(
-        f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected ([green]*[/]); [yellow]-[/] cannot be tapped"
-    )
+    counts = f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected"
+    out.print(f"{counts} ([green]*[/]); [yellow]-[/] cannot be tapped")
 
 
 @app.command()
