@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.timing import compared, in_fresh_process, interleaved, peak_above_idle
+from benchmarks.timing import compared, in_fresh_process, interleaved, peak
 
 MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224)}
 """Models and the size of their images."""
@@ -105,13 +106,13 @@ def times(name: str, batch: int, runs: int) -> dict[str, dict[str, float]]:
     return compared(interleaved(ways, runs), WAYS[0])
 
 
-def memory(name: str, batch: int) -> dict[str, float]:
-    """Peak megabytes above idle of the three ways, each in a process of its own."""
+def memory(name: str, batch: int) -> dict[str, dict[str, float]]:
+    """Peak megabytes of the three ways, each in a process of its own."""
     return {way: in_fresh_process("benchmarks.overhead", "--peak", name, way, str(batch)) for way in WAYS}
 
 
-def probes_peak(count: int) -> float:
-    """Peak megabytes above idle of measuring `count` photographs on disk with the built-in SD-UNet."""
+def probes_peak(count: int) -> dict[str, float]:
+    """Peak megabytes of measuring `count` photographs on disk with the built-in SD-UNet."""
     from PIL import Image
 
     from fmreport import config as settings
@@ -135,20 +136,19 @@ def probes_peak(count: int) -> float:
         def build() -> Callable[[], object]:
             found = probes.collect(config.probes, config.folder)
             extraction = Extraction(model, taps, found, preprocess, 4)
-            extraction.measure(found.names[:4])
             return lambda: extraction.measure(found.names[:4])
 
-        return peak_above_idle(build, runs=1)
+        return peak(build, runs=1)
 
 
-def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, float]) -> Table:
+def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, dict[str, float]]) -> Table:
     """One model's figures as a table."""
     table = Table(title=title, box=None, title_justify="left", pad_edge=False)
-    for column in ("", "median ms", "ratio to (a)", "peak MB above idle"):
+    for column in ("", "median ms", "ratio to (a)", "peak MB", "above idle"):
         table.add_column(column, justify="left" if not column else "right")
     for way, row in rows.items():
-        peak = f"{peaks[way]:.0f}" if way in peaks else ""
-        table.add_row(way, f"{row['seconds'] * 1e3:.1f}", f"{row['ratio']:.2f}", peak)
+        memory = [f"{megabytes:.0f}" for megabytes in peaks.get(way, {}).values()]
+        table.add_row(way, f"{row['seconds'] * 1e3:.1f}", f"{row['ratio']:.2f}", *memory)
     return table
 
 
@@ -157,24 +157,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], help="images at a time; a run takes up to 4")
     parser.add_argument("--peak", nargs=3, metavar=("MODEL", "WAY", "BATCH"), help=argparse.SUPPRESS)
     parser.add_argument("--probes", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     out = Console()
     if options.peak:
         name, way, batch = options.peak
-        out.print_json(data=peak_above_idle(lambda: Bench(name, int(batch)).way(way)))
+        print(json.dumps(peak(lambda: Bench(name, int(batch)).way(way))))
         return
     if options.probes:
-        out.print_json(data=probes_peak(options.probes))
+        print(json.dumps(probes_peak(options.probes)))
         return
     figures: dict[str, Any] = {}
-    for name in MODELS:
-        figures[name] = {"times": times(name, options.batch, options.runs), "peaks": memory(name, options.batch)}
-        out.print(printed(f"{name}, batch {options.batch}", figures[name]["times"], figures[name]["peaks"]), "")
+    for name, batch in product(MODELS, options.batch):
+        title = f"{name}, batch {batch}"
+        figures[title] = {"times": times(name, batch, options.runs), "peaks": memory(name, batch)}
+        out.print(printed(title, figures[title]["times"], figures[title]["peaks"]), "")
     figures["probes"] = {n: in_fresh_process("benchmarks.overhead", "--probes", str(n)) for n in (20, 200)}
-    out.print("  ".join(f"{n} probes: peak {peak:.0f} MB above idle" for n, peak in figures["probes"].items()))
+    for n, megabytes in figures["probes"].items():
+        out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
 import subprocess
 import sys
@@ -40,21 +38,16 @@ def compared(seconds: Mapping[str, list[float]], base: str) -> dict[str, dict[st
     return rows
 
 
-def peak_above_idle(build: Callable[[], Callable[[], object]], runs: int = 3) -> float:
-    """Megabytes by which resident memory rises at most while what `build` returns runs; for use in a fresh process.
+def peak(build: Callable[[], Callable[[], object]], runs: int = 3) -> dict[str, float]:
+    """Megabytes of resident memory at the peak of what `build` returns, whole and above the process before its runs.
 
-    What the first runs leave behind (the graph's own plan, caches) belongs to the idle process.
+    For use in a fresh process.
     """
     way = build()
-    way()
-    way()
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     idle = _status("VmRSS")
     for _ in range(runs):
         way()
-    return (_status("VmHWM") - idle) / MB
+    return {"whole": _status("VmHWM") / MB, "above": (_status("VmHWM") - idle) / MB}
 
 
 def in_fresh_process(module: str, *arguments: str) -> Any:
