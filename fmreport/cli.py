@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ Overrides = Annotated[
 
 def main() -> None:
     """Runs a command; every error a user can meet becomes a message and exit code 2."""
+    # Whoever ends the process politely ends it as Ctrl-C does: what was half done is taken away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except FmreportError as error:

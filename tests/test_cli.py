@@ -186,7 +186,8 @@ def test_an_unreadable_image_stops_the_run_or_is_left_out_and_named_in_the_repor
     assert "broken.jpg" in (folder / "reports/tiny/v1/report.html").read_text()
 
 
-def test_a_stopped_run_leaves_nothing(folder: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_nothing(folder: Path, how: signal.Signals) -> None:
     slow = TINY.replace("import keras\n", "import keras, pathlib, time\n", 1).replace(
         "    keras.utils", "    pathlib.Path('opened').touch(); time.sleep(60)\n    keras.utils"
     )
@@ -201,7 +202,7 @@ def test_a_stopped_run_leaves_nothing(folder: Path) -> None:
     deadline = time.monotonic() + 120
     while not (folder / "opened").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "stopped" in said
