@@ -23,7 +23,6 @@ from fmreport.errors import FmreportError
 if TYPE_CHECKING:
     from fmreport.extract import Advance
     from fmreport.pipeline import Inventory
-    from fmreport.records import Tap
 
 app = typer.Typer(
     help="One YAML file in, one reproducible report out: how a vision model sees.",
@@ -151,24 +150,18 @@ def _print_layers(listed: Inventory) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("layer", "type", "index", "shape", "parameters", "zeros"):
+    for title in ("tap", "type", "index", "shape", "parameters", "zeros"):
         table.add_column(title, overflow="fold", justify="right" if title in ("index", "parameters") else "left")
-    by_layer: dict[str, list[Tap]] = {}
     for tap in listed.taps:
-        by_layer.setdefault(tap.layer, []).append(tap)
-    for layer in listed.layers:
-        for tap in by_layer.get(layer.path, []):
-            shape = " x ".join(map(str, tap.shape))
-            mark = "[green]*[/]" if tap.name in listed.selected else ""
-            table.add_row(mark, escape(tap.name), tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
-        if layer.reason:
-            table.add_row(
-                "[yellow]-[/]", escape(layer.path), layer.type, "", escape(layer.reason), f"{layer.parameters:,}", ""
-            )
+        mark, shape = "[green]*[/]" if tap.name in listed.selected else "", " x ".join(map(str, tap.shape))
+        table.add_row(mark, escape(tap.name), tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
     counts = f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected"
-    out.print(f"{counts} ([green]*[/]); [yellow]-[/] cannot be tapped")
+    out.print(f"{counts} ([green]*[/])")
+    for layer in listed.layers:
+        if layer.reason:
+            out.print(f"[yellow]cannot be tapped:[/] {escape(layer.path)} ({layer.type}): {escape(layer.reason)}")
 
 
 @app.command()

@@ -15,7 +15,7 @@ import pandas as pd
 from fmreport import config as settings
 from fmreport import figures, layers, probes, sources, tiles
 from fmreport.config import Config
-from fmreport.errors import FmreportError, RenderError, SelectorError
+from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.measures.summary import summarise
 from fmreport.records import LAYERS, Facts, Layer, Tap
@@ -93,7 +93,7 @@ def run(
     _check_template(config)
     with watch.stage("Reading the probes") as advance:
         probe_set = probes.collect(config.probes, config.folder, advance=advance)
-        displayed = probes.displayed(probe_set.names, config.display)
+        displayed = _displayed(config, probe_set.names)
     with watch.stage("Opening the model"):
         model = sources.open_source(config)
         preprocess = preprocessing(config, model)
@@ -150,7 +150,7 @@ def telling(done: Run) -> tuple[KeyFigure, ...]:
 def check(config: Config) -> None:
     """Raises one error with everything that can be known to be wrong without the model's framework."""
     problems: list[FmreportError] = []
-    for step in (_check_template, _check_probes, sources.check):
+    for step in (_check_template, _check_probes, _known_recipe, sources.check):
         try:
             step(config)
         except FmreportError as error:
@@ -175,9 +175,26 @@ def inventory(config: Config) -> Inventory:
 
 def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
     """The config's preprocessing, completed by what the model is known to need."""
-    known = probes.recipe_for_application(config.model.name) if config.model.kind == "application" else None
-    image = model.image_input
+    image, known = model.image_input, _known_recipe(config)
     return probes.resolve(config.preprocess, default_like=known, model_size=image.size, model_channels=image.channels)
+
+
+def _known_recipe(config: Config) -> str | None:
+    """The recipe that the model is known to need; raises where the config names an unknown one or an unknown model."""
+    try:
+        if config.preprocess.like is not None:
+            probes.recipe(config.preprocess.like)
+        return probes.recipe_for_application(config.model.name) if config.model.kind == "application" else None
+    except ProbeError as error:
+        at = ("model", "name") if config.preprocess.like is None else ("preprocess", "like")
+        raise ProbeError(f"{config.where(*at)}: {error}", fix=error.fix) from error
+
+
+def _displayed(config: Config, names: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return probes.displayed(names, config.display)
+    except ProbeError as error:
+        raise ProbeError(f"{config.where('display')}: {error}", fix=error.fix) from error
 
 
 def _check_template(config: Config) -> None:
@@ -192,7 +209,7 @@ def _check_template(config: Config) -> None:
 
 def _check_probes(config: Config) -> None:
     found = probes.collect(config.probes, config.folder)
-    probes.displayed(found.names, config.display)
+    _displayed(config, found.names)
 
 
 def layers_table(taps: Sequence[Tap]) -> pd.DataFrame:

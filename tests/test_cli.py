@@ -131,6 +131,7 @@ def test_layers_lists_every_layer_and_marks_what_is_selected(folder: Path) -> No
     printed = fmreport("layers", "tiny.yaml", cwd=folder).stdout
     assert "24 x 24 x 6" in printed
     assert "6 layers, 5 taps, 5 selected" in printed
+    assert "cannot be tapped: input_layer (InputLayer)" in printed
 
 
 def test_layers_lists_them_even_where_the_config_selects_none(folder: Path) -> None:
@@ -223,3 +224,17 @@ def test_the_schema_is_json_that_knows_every_section(tmp_path: Path) -> None:
 @pytest.mark.parametrize("run", ["nowhere", "."])
 def test_what_is_no_run_is_not_rendered(tmp_path: Path, run: str) -> None:
     assert "is no run" in refused(fmreport("render", run, cwd=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("preprocess.like=resnet50", "resnet"),
+        ("model={kind: application, name: ResNet51}", "ResNet50"),
+        ("model.function=tiny_modl:make_model", "tiny_model"),
+    ],
+)
+def test_check_finds_names_that_lead_nowhere(folder: Path, setting: str, said: str) -> None:
+    message = refused(fmreport("check", "tiny.yaml", "--set", setting, cwd=folder))
+    assert "--set" in message
+    assert said in message

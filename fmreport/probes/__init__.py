@@ -4,7 +4,7 @@ from fmreport.probes.collect import collect
 from fmreport.probes.photographs import PHOTOGRAPHS
 from fmreport.probes.preprocess import Preprocess, resolve
 from fmreport.probes.probeset import ProbeSet, displayed
-from fmreport.probes.recipes import APPLICATIONS, RECIPES, Recipe, recipe_for_application
+from fmreport.probes.recipes import APPLICATIONS, RECIPES, Recipe, recipe, recipe_for_application
 from fmreport.probes.thumbnail import mask_thumbnail, thumbnail
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "collect",
     "displayed",
     "mask_thumbnail",
+    "recipe",
     "recipe_for_application",
     "resolve",
     "thumbnail",

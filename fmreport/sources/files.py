@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from importlib import resources
+from importlib.machinery import PathFinder
 from pathlib import Path
 
-from fmreport.config import Config, KerasSection
+from fmreport.config import BuilderSection, Config, KerasSection
 from fmreport.errors import SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
 
@@ -14,10 +16,13 @@ BUILTIN = "builtin:"
 
 
 def check(config: Config) -> None:
-    """Raises `SourceError` for a model file that is missing, not the pinned one, damaged, or holds untrusted code."""
+    """Raises `SourceError` for a file or module that is missing, damaged, not the pinned one, or untrusted code."""
     if isinstance(config.model, KerasSection):
         model_file(config, config.model)
-    elif config.model.weights not in (None, "imagenet"):
+        return
+    if isinstance(config.model, BuilderSection):
+        _find_module(config, config.model.function)
+    if config.model.weights not in (None, "imagenet"):
         weights_file(config, str(config.model.weights), getattr(config.model, "sha256", None))
 
 
@@ -58,6 +63,17 @@ def hash_of(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def _find_module(config: Config, function: str) -> None:
+    """Raises where the function's package is neither beside the config nor installed; nothing of it is run."""
+    package = function.partition(":")[0].partition(".")[0]
+    if PathFinder.find_spec(package, [str(config.folder), *sys.path]) is None:
+        beside = sorted(each.stem for each in config.folder.glob("*.py"))
+        raise SourceError(
+            f"{where(config, 'function')}: {function}: there is no module {package}",
+            fix=f"put it beside the config or install it; beside it are {nearest(package, beside)}",
+        )
 
 
 def _locate(config: Config, text: str) -> Path:

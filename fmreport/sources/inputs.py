@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,18 +99,20 @@ def _declared(model: Any) -> tuple[Any, list[tf.TensorSpec]] | None:
 
 
 def _built_for(model: Any, size: Size | None) -> tuple[Any, list[tf.TensorSpec]]:
-    """The input of a subclassed model: what it was built with, which says channels but binds neither batch nor size."""
-    shape = (model.get_build_config() or {}).get("input_shape")
-    if isinstance(shape, Mapping) or (
-        isinstance(shape, list | tuple) and any(isinstance(s, list | tuple) for s in shape)
-    ):
-        raise SourceError(
-            f"the model takes several inputs, {shape}, without declaring them",
-            fix="wrap it: kind: builder, with a function that returns keras.Model(inputs, model(inputs))",
-        )
-    shape = tuple(shape or (None, None, None, 3))
+    """The inputs of a subclassed model by what it was built with, which binds neither batch nor size."""
+    shape = (model.get_build_config() or {}).get("input_shape") or (None, None, None, 3)
+    if isinstance(shape, Mapping):
+        # As TensorFlow flattens a dict.
+        names = sorted(shape)
+        return dict.fromkeys(names, 0), [_spec(shape[name], str(name), size) for name in names]
+    if any(isinstance(part, list | tuple) for part in shape):
+        return [0] * len(shape), [_spec(part, f"input_{i}", size) for i, part in enumerate(shape, start=1)]
+    return None, [_spec(shape, "image", size)]
+
+
+def _spec(shape: Sequence[int | None], name: str, size: Size | None) -> tf.TensorSpec:
     sides = size if size is not None and len(shape) == 4 else shape[1:-1]
-    return None, [tf.TensorSpec((None, *sides, *shape[-1:]), tf.float32, "image")]
+    return tf.TensorSpec((None, *sides, *shape[-1:]), tf.float32, name)
 
 
 def _check_images(inputs: Inputs) -> None:

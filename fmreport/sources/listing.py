@@ -16,7 +16,7 @@ from fmreport.sources.recorder import Call
 from fmreport.sources.zeros import zeros_of
 
 RANKS = range(2, 6)
-INPUT = "an input: it holds the image itself"
+INPUT = "an input: it holds what the model is fed"
 UNSEEN = (
     "no call returned a tensor: it does not run in inference, or only inside a function, a loop, another layer's code "
     "or a saved graph"
