@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -31,9 +32,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-out = Console(highlight=False, soft_wrap=True)
-# A descriptor of its own: what frameworks write to stderr while they start is held back, progress is not.
-err = Console(file=os.fdopen(os.dup(2), "w", encoding="utf-8"), highlight=False, soft_wrap=True)
+
+
+def _own_stderr() -> TextIO:
+    """A descriptor of its own: what frameworks write to stderr while they start is held back, progress is not."""
+    try:
+        return os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+    except OSError:  # closed by whoever started the process
+        return io.StringIO()
+
+
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(file=_own_stderr(), highlight=False, soft_wrap=True, emoji=False)
 
 INTERRUPTED = 130
 
@@ -48,7 +58,9 @@ Overrides = Annotated[
 def main() -> None:
     """Runs a command; every error a user can meet becomes a message and exit code 2."""
     # Whoever ends the process politely ends it as Ctrl-C does: what was half done is taken away.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, signal.default_int_handler)
     try:
         app()
     except FmreportError as error:
@@ -60,6 +72,13 @@ def main() -> None:
         _stop("stopped", "nothing was written; start again when it suits")
     except BrokenPipeError:
         sys.exit(2)
+    except MemoryError:
+        _stop("out of memory", "a smaller preprocess.size, fewer layers, or a smaller batch")
+    except (OSError, UnicodeError) as error:
+        _stop(
+            f"{type(error).__name__}: {error}",
+            "check the names and paths in the config, and that they can be read and written",
+        )
 
 
 def _stop(message: str, fix: str) -> None:

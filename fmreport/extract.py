@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fmreport.errors import ProbeError, SourceError
 from fmreport.measures import Measure, Sum, derive, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
 from fmreport.measures.gather import gather, groups
@@ -52,7 +53,14 @@ def batch_size(model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, pro
     """Images per batch that keep the activations under `memory_mb`."""
     if model.batch is not None:
         return model.batch
-    per_image = 4 * LIVE_TENSORS * max(tap.elements for tap in taps)
+    largest = max(taps, key=lambda tap: tap.elements)
+    per_image = 4 * LIVE_TENSORS * largest.elements
+    if per_image > memory_mb * 2**20:
+        raise SourceError(
+            f"one image needs about {per_image / 2**20:,.0f} MB for its activations ({largest.name} alone holds "
+            f"{largest.elements:,} values), and memory_mb allows {memory_mb:,}",
+            fix="make preprocess.size smaller, or memory_mb larger if the machine has it",
+        )
     return int(np.clip(memory_mb * 2**20 // per_image, 1, min(LARGEST_BATCH, probes)))
 
 
@@ -61,8 +69,13 @@ def batches(probes: ProbeSet, preprocess: Preprocess, size: int) -> Iterator[tup
     names: list[str] = []
     images: list[np.ndarray] = []
     for probe in probes:
+        image = preprocess.apply(probe.image)
+        if not np.isfinite(image).all():
+            raise ProbeError(
+                f"preprocessing makes NaN or Inf of {probe.name}", fix="check range, mean and std under preprocess"
+            )
         names.append(probe.name)
-        images.append(preprocess.apply(probe.image))
+        images.append(image)
         if len(names) == size:
             yield tuple(names), np.stack(images)
             names, images = [], []

@@ -41,6 +41,8 @@ PACKAGES = (
 """Packages whose versions decide what a run holds."""
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
+REMADE = ("report.html", "report.pdf", "figures", "manifest.json")
+"""What rendering makes anew; whatever else lies in a run's folder stays."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
@@ -99,8 +101,10 @@ def run(
         preprocess = preprocessing(config, model)
         inventory, all_taps = model.inventory(preprocess.size)
         taps = layers.select(config, all_taps)
-    batch = config.batch or batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
-    extraction = Extraction(model, taps, probe_set, preprocess, model.batch or batch)
+    batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
+    if config.batch and not model.batch:
+        batch = min(config.batch, len(probe_set))
+    extraction = Extraction(model, taps, probe_set, preprocess, batch)
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
     with drafting(destination, force=force) as draft:
@@ -118,7 +122,7 @@ def run(
             displayed=displayed,
             channel_rule=_rule(config, probe_set, displayed),
             versions={name: version(name) for name in PACKAGES},
-            notes=(*probe_set.notes, *_notes(tables, inventory)),
+            notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory)),
         )
         _write_tables(draft, tables, taps, inventory)
         if config.report.template:
@@ -133,10 +137,15 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
     # Absolute, because a working directory inside the run is replaced with it.
     source = Run.open(Path(folder).absolute())
     check_overrides(template)
+    source.check_inputs()
     with drafting(source.folder, force=True) as draft:
-        for kept in ("tables", "maps"):
-            _copy(source.folder / kept, draft, kept)
-        _copy(template or source.folder / TEMPLATES, draft, TEMPLATES)
+        for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
+            place = path.relative_to(source.folder)
+            remade = place.parts[0] in REMADE or (template is not None and place.parts[0] == TEMPLATES)
+            if not remade:
+                draft.write(place.as_posix(), path.read_bytes())
+        if template is not None:
+            _copy(template, draft, TEMPLATES)
         with (watch or Unwatched()).stage("Rendering") as advance:
             _render(draft, source.facts, advance)
     return Run.open(source.folder)

@@ -263,6 +263,17 @@ class Run:
         """One row per tap and non-empty bin."""
         return self._table("histograms")
 
+    def check_inputs(self) -> None:
+        """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
+        for path, digest in self._manifest.get("outputs", {}).items():
+            if path.partition("/")[0] not in ("tables", "maps"):
+                continue
+            file = self.folder / path
+            if not file.is_file():
+                raise StoreError(f"{file} is missing", fix="restore it, or run again")
+            if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+                raise StoreError(f"{file} is not what the run wrote", fix="restore it, or run again")
+
     @property
     def columns(self) -> dict[str, Column]:
         """Meaning, unit and source of every column of every table, by its name."""

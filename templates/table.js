@@ -5,13 +5,20 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   const original = [...body.rows];
   const section = table.closest("section");
   const status = section.querySelector("[data-sort-status]");
-  const next = { none: "descending", descending: "ascending", ascending: "none" };
+  // Numbers from the largest, names from A: what is looked for first.
+  const orders = { number: ["none", "descending", "ascending"], text: ["none", "ascending", "descending"] };
   const words = { none: "in the order of the run" };
 
+  const value = (row, column) => row.cells[column].dataset.sort;
+  const isNumeric = (column) => original.every((row) => !Number.isNaN(Number(value(row, column))));
+  const next = (column) => {
+    const cycle = orders[isNumeric(column) ? "number" : "text"];
+    return cycle[(cycle.indexOf(heads[column].getAttribute("aria-sort")) + 1) % cycle.length];
+  };
+
   const sort = (column, order) => {
-    const key = (row) => row.cells[column].dataset.sort;
-    const numeric = original.every((row) => key(row) === "" || !Number.isNaN(Number(key(row))));
-    const compare = numeric ? (a, b) => Number(a) - Number(b) : (a, b) => a.localeCompare(b, "en", { numeric: true });
+    const key = (row) => value(row, column);
+    const compare = isNumeric(column) ? (a, b) => Number(a) - Number(b) : (a, b) => a.localeCompare(b, "en", { numeric: true });
     const sign = order === "ascending" ? 1 : -1;
     const rows = [...original];
     if (order !== "none") {
@@ -27,6 +34,6 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   heads.forEach((head, column) => {
     const button = head.querySelector("button");
     button.disabled = false;
-    button.addEventListener("click", () => sort(column, next[head.getAttribute("aria-sort")]));
+    button.addEventListener("click", () => sort(column, next(column)));
   });
 }

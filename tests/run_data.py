@@ -353,7 +353,7 @@ def _inventory(layers: list[dict[str, Any]]) -> pd.DataFrame:
         base = {"path": row["layer"], "type": row["type"], "parameters": row["parameters"]}
         rows.append(base | {"trainable_parameters": row["parameters"], "taps": 1, "reason": ""})
     missing = [("image", "InputLayer", "an input, not a layer's output"), ("unused", "Dense", "never called")]
-    missing.append((f"other/{HOSTILE}", "Lambda", "not selected"))
+    missing.append((f"other/{HOSTILE}", "Lambda", ""))
     for path, kind, reason in missing:
         rows.append(dict(path=path, type=kind, parameters=0, trainable_parameters=0, taps=0, reason=reason))
     return pd.DataFrame(rows)
@@ -368,6 +368,7 @@ def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int,
             "authors": [{"name": "Ada Example", "orcid": "0000-0002-1825-0097"}, {"name": "Bo Sample"}],
             "abstract": "How the maps of a small segmenter pass from fine detail to mask-like regions, layer by layer.",
             "licence": "CC BY 4.0",
+            "model": {"kind": "keras", "path": "models/sd_unet_pets_w8.keras", "inputs": {}},
             "figures": {"channels": shown, "order": "variance", "scale": "channel"},
             "report": {"formats": ["html", "pdf"], "budget_mb": 10},
         },

@@ -238,3 +238,18 @@ def test_check_finds_names_that_lead_nowhere(folder: Path, setting: str, said: s
     message = refused(fmreport("check", "tiny.yaml", "--set", setting, cwd=folder))
     assert "--set" in message
     assert said in message
+
+
+def test_a_closed_stderr_changes_nothing(folder: Path) -> None:
+    command = f"{sys.executable} -m fmreport check tiny.yaml 2>&-"
+    assert subprocess.run(command, shell=True, cwd=folder, check=False, stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("setting", ["model={kind: keras, path: " + "x" * 300 + "}", "report.template=" + "x" * 300])
+def test_a_name_that_is_too_long_is_refused_in_words(folder: Path, setting: str) -> None:
+    refused(fmreport("check", "tiny.yaml", "--set", setting, cwd=folder))
+
+
+def test_emoji_codes_are_shown_as_they_were_written(folder: Path) -> None:
+    (folder / "tiny.yaml").write_text(CONFIG + 'display: [":smile:"]\n')
+    assert ":smile:" in refused(fmreport("check", "tiny.yaml", cwd=folder))

@@ -52,6 +52,15 @@ def test_every_figure_is_the_same_svg_every_time_and_says_what_it_shows(name: st
     assert plot.title
 
 
+def test_depth_lies_at_the_same_place_in_every_figure() -> None:
+    spans = {
+        (axes.get_position().x0, axes.get_position().x1)
+        for name in figures.FIGURES
+        for axes in figures.draw(name, small_run()).figure.axes
+    }
+    assert len(spans) == 1
+
+
 def test_all_figures_are_rendered_under_their_own_names() -> None:
     assert list(figures.render_all(small_run())) == list(figures.FIGURES)
 

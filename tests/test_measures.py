@@ -131,6 +131,19 @@ def test_no_number_is_infinite_or_outside_its_range() -> None:
         assert defined.between(0, 1).all(), name
 
 
+def test_lifetime_sparseness_of_a_tap_is_of_all_channels_that_speak_or_of_none() -> None:
+    values = np.random.default_rng(2).exponential(size=(2, 4, 4, 3)).astype(np.float32)
+    values[..., 1] = 0
+    signed = values.copy()
+    signed[0, 0, 0, 2] = -1
+    tables = extraction({"positive": values, "signed": signed}).measure(["p0"])
+    summary = summarise(pd.Series(["positive", "signed"]), tables.samples, tables.channels, tables.histograms)
+    channels = tables.channels[tables.channels["tap"] == "positive"]["lifetime_sparseness"].to_numpy()
+    assert np.isnan(channels[1])
+    assert summary["lifetime_sparseness"].iloc[0] == pytest.approx(channels[[0, 2]].mean())
+    assert np.isnan(summary["lifetime_sparseness"].iloc[1])
+
+
 def test_squares_that_float64_cannot_hold_leave_no_infinite_column() -> None:
     values = np.random.default_rng(1).normal(size=(2, 4, 4, 3)) * 1e200
     tables = extraction({"beyond": values}).measure(["p0"])

@@ -9,7 +9,7 @@ from test_cli import CONFIG, TINY
 
 import fmreport
 from fmreport import config, pipeline
-from fmreport.errors import RenderError, StoreError
+from fmreport.errors import RenderError, SourceError, StoreError
 from fmreport.store import Run
 
 
@@ -102,3 +102,43 @@ def test_a_silent_channel_and_nan_are_told(tmp_path: Path) -> None:
     page = odd.report.read_text(encoding="utf-8")
     assert "nan holds 4096 NaN" in page
     assert "4 of 6 channels silent" in page or "4 of 4" in page
+
+
+def test_weights_that_are_no_numbers_are_told_where_relu_hides_them(tmp_path: Path) -> None:
+    model = TINY.replace(
+        'return keras.Model(inputs, keras.layers.Dense(classes, name="head")(x))',
+        "model = keras.Model(inputs, x)\n    model.set_weights([w * float('nan') for w in model.get_weights()])\n"
+        "    return model",
+    )
+    assert "nan" in model
+    (tmp_path / "tiny_model.py").write_text(model)
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    notes = fmreport.run(tmp_path / "tiny.yaml", out=tmp_path / "reports").facts.notes
+    assert any(note.startswith("4 of the model's weights hold NaN or Inf") for note in notes)
+
+
+def test_one_image_that_does_not_fit_is_refused_with_what_it_would_take(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"one image needs about [\d,]+ MB .* memory_mb allows 1,024"):
+        fmreport.run(folder / "tiny.yaml", out=tmp_path, overrides=["preprocess.size=20000"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_larger_than_the_probes_is_no_larger_than_they(folder: Path, tmp_path: Path, run: Run) -> None:
+    made = fmreport.run(folder / "tiny.yaml", out=tmp_path, overrides=["batch=100000"])
+    assert made.samples[["finite", "zeros"]].equals(run.samples[["finite", "zeros"]])
+
+
+def test_a_damaged_run_is_not_rendered_as_if_it_were_whole(folder: Path, tmp_path: Path) -> None:
+    made = fmreport.run(folder / "tiny.yaml", out=tmp_path)
+    table = made.folder / "tables/summary.csv"
+    whole = table.read_bytes()
+    table.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StoreError, match=r"summary\.csv is not what the run wrote"):
+        pipeline.render(made.folder)
+    table.unlink()
+    with pytest.raises(StoreError, match=r"summary\.csv is missing"):
+        pipeline.render(made.folder)
+    table.write_bytes(whole)
+    (made.folder / "NOTES.md").write_text("mine")
+    pipeline.render(made.folder)
+    assert (made.folder / "NOTES.md").read_text() == "mine"

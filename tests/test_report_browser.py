@@ -81,6 +81,32 @@ def test_the_table_sorts_by_its_heads_with_undefined_values_last(browser: Any, r
     page.context.close()
 
 
+def test_names_sort_from_a_first_and_numbers_from_the_largest(browser: Any, report: Path) -> None:
+    page, _ = opened(browser, report)
+    for label, order in (("tap", "ascending"), ("made", "ascending"), ("silent", "descending"), ("#", "descending")):
+        head = page.locator("table.layers thead th").filter(has=page.get_by_text(label, exact=True))
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == order
+    head = page.locator("table.layers thead th").filter(has=page.get_by_text("tap", exact=True))
+    for order in ("ascending", "descending", "none"):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == order
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_types_and_units_are_not_broken_inside_a_word(browser: Any, report: Path, width: int) -> None:
+    page, _ = opened(browser, report, viewport={"width": width, "height": 900})
+    cells = page.locator("table.plain td:nth-child(2)")
+    one_line = """cells => cells.map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+    })"""
+    assert set(cells.evaluate_all(one_line)) == {1}
+    page.context.close()
+
+
 def test_without_javascript_the_report_is_complete(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report, java_script_enabled=False)
     assert page.locator("article.tap").count() == page.locator("table.layers tbody tr").count() > 0

@@ -163,6 +163,70 @@ def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
     assert any("broken.jpg was skipped" in note for note in page.notes)
 
 
+def with_model(section: dict[str, object]) -> Page:
+    run = copy.copy(small_run())
+    run.facts = replace(run.facts, config={**run.facts.config, "model": section})
+    return build.build(run)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"kind": "keras", "path": "unet.keras"}, "as saved in unet.keras"),
+        ({"kind": "application", "weights": None}, "random, untrained"),
+        ({"kind": "application", "weights": "imagenet"}, "imagenet, those of keras.applications"),
+        ({"kind": "application", "weights": "mine.h5"}, "read from mine.h5"),
+        ({"kind": "builder", "weights": None}, "as the function returns them"),
+        ({"kind": "builder", "weights": "mine.h5"}, "read from mine.h5"),
+    ],
+)
+def test_the_report_says_what_weights_were_run_and_warns_of_random_ones(section: dict[str, object], said: str) -> None:
+    page = with_model(section)
+    assert [fact.value for fact in page.facts if fact.term == "Weights"] == [said]
+    assert (build.UNTRAINED in page.notes) == (said == "random, untrained")
+
+
+def test_the_report_says_what_each_of_several_inputs_took(page: Page) -> None:
+    several = with_model({"kind": "keras", "path": "m.keras", "inputs": {"left": "image", "right": "ones"}})
+    assert "left: the image; right: ones" in [fact.value for fact in several.facts if fact.term == "Inputs"]
+    assert not [fact for fact in page.facts if fact.term == "Inputs"]
+
+
+def test_the_bound_on_silence_is_exact_and_stands_only_where_a_channel_is_silent(page: Page) -> None:
+    assert "up to 78% of others like these (95% confidence)" in page.keys[2].detail  # 1 - sqrt(0.05), of 2 images
+    assert build.key_figures(sd_unet_run())[2].detail == "4 images"
+
+
+def test_the_coarsest_map_is_one_with_positions_and_the_report_says_which_are_not() -> None:
+    resolution = build.key_figures(sd_unet_run())[0]
+    assert "1 × 1 aside" in resolution.label
+    assert "1 × 1, without positions, at daspp/pooled/conv" in resolution.detail
+    assert "1 × 1" not in build.key_figures(small_run())[0].label
+
+
+def test_a_layer_that_cannot_be_tapped_is_told_from_one_that_is_not_selected(page: Page) -> None:
+    assert page.inventory == (
+        "The model has 11 layers: 8 are tapped in this run, 1 is not selected by the config, 2 cannot be tapped."
+    )
+    assert {layer.path: layer.reason for layer in page.missing if layer.path != f"other/{HOSTILE}"} == {
+        "image": "cannot be tapped (an input, not a layer's output)",
+        "unused": "cannot be tapped (never called)",
+    }
+
+
+def test_a_mask_is_outlined_and_what_it_covers_is_said(page: Page, document: Document) -> None:
+    assert "not ignored" in page.mask_note
+    assert page.mask_note in document.text
+    assert page.photos[0].note.startswith("213 × 320 · mask covers ")
+    masked = replace(page, photos=tuple(replace(photo, displayed=False) for photo in page.photos), more_photos=True)
+    outlines = [a for a in Document(html.page_to_html(masked, None)).named("svg") if a.get("class") == "outline"]
+    assert len(outlines) == 1
+
+
+def test_no_definition_holds_marks_of_code(page: Page) -> None:
+    assert not any("`" in definition.text for definition in page.definitions)
+
+
 def test_random_channels_are_told_from_chosen_ones(page: Page) -> None:
     assert page.taps[0].maps is not None
     labels = [label for block in page.taps[0].maps.blocks for label in block.labels]
@@ -286,6 +350,13 @@ def test_a_template_that_fails_is_named_with_its_line_and_the_next_step(
     with pytest.raises(RenderError, match=message) as caught:
         html.render(small_run(), template_dir=own, budget_mb=10)
     assert caught.value.fix
+    assert str(tmp_path) not in str(caught.value) + caught.value.fix
+
+
+def test_an_error_in_a_template_names_its_folder_without_the_path_to_it(tmp_path: Path) -> None:
+    own = write(tmp_path / ".v1.partial" / "templates", "report.html.j2", "ok\n{% if %}")
+    with pytest.raises(RenderError, match=r"^templates/report\.html\.j2:2: "):
+        html.render(small_run(), template_dir=own, budget_mb=10)
 
 
 def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ ROLES = {
 """Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
 WIDTH = 7.1
 """Inches: the text width of an A4 page."""
+LEFT, RIGHT, BOTTOM, TOP = 0.62, 0.86, 0.44, 0.24
+"""Inches around the panels, the same in every figure, so that depth lies at the same place in all of them."""
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -89,8 +91,11 @@ def style() -> AbstractContextManager[None]:
 
 def new_figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of the text's width and `height` inches, with panels one above the other on one x axis."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    grid = figure.subplots(panels, 1, sharex=True, squeeze=False)
+    figure = Figure(figsize=(WIDTH, height))
+    margins = {"left": LEFT / WIDTH, "right": 1 - RIGHT / WIDTH, "bottom": BOTTOM / height, "top": 1 - TOP / height}
+    grid = figure.subplots(panels, 1, sharex=True, squeeze=False, gridspec_kw={**margins, "hspace": 0.12})
+    for axes in grid[:, 0]:
+        axes.yaxis.set_label_coords(-0.8 * LEFT / (WIDTH - LEFT - RIGHT), 0.5)
     return figure, list(grid[:, 0])
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from fmreport.measures import derive, load, merge
 from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
+from fmreport.measures.treves_rolls import SOURCE
+from fmreport.measures.zeros import NEAR_SILENT
 from fmreport.records import LAYERS, Column
 
 STATES = ("silent", "near_silent", "always_on", "constant")
@@ -18,8 +20,20 @@ COLUMNS = (
         "zero_fraction_macro", "1", "mean over channels of the share of exact zeros; zero_fraction pools all values"
     ),
     Column("population_sparseness", "1", "mean over images of the sample's population sparseness"),
-    Column("lifetime_sparseness", "1", "mean over channels of the channel's lifetime sparseness"),
-    *(Column(state, "count", f"channels that are {state.replace('_', ' ')} on this probe set") for state in STATES),
+    Column(
+        "lifetime_sparseness",
+        "1",
+        "of a channel: S over images and positions; of a tap: the mean over its channels that are not silent; "
+        "undefined where some value is negative",
+        SOURCE,
+    ),
+    Column("silent", "count", "channels whose every value is 0 on this probe set"),
+    Column("near_silent", "count", f"channels of which more than {NEAR_SILENT:.0%} of the values are 0"),
+    Column("always_on", "count", "channels without a single 0 on this probe set"),
+    Column("constant", "count", "channels whose values are all equal on this probe set"),
+    Column(
+        "zeros", "", "in layers: whether exact zeros are made by design or by chance; elsewhere: how many there are"
+    ),
 )
 """Columns that mean something else here than in the table they come from."""
 
@@ -61,7 +75,7 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
         **{name: bins[name] for name in ("near_zero_fraction", "near_zero_eps", "gini")},
         "hoyer_limit": float(derived["hoyer_limit"][0]),
         "population_sparseness": _mean(samples["population_sparseness"]),
-        "lifetime_sparseness": _mean(channels["lifetime_sparseness"]),
+        "lifetime_sparseness": _lifetime(channels),
         **{state: int(channels[state].sum()) for state in STATES},
         **{name: float(derived[name][0]) for name in ("mean", "std")},
         "minimum": least,
@@ -75,6 +89,14 @@ def _mean(values: pd.Series) -> float:
     defined = values.to_numpy(np.float64)
     defined = defined[~np.isnan(defined)]
     return float(defined.mean()) if defined.size else math.nan
+
+
+def _lifetime(channels: pd.DataFrame) -> float:
+    """The mean over all channels that are not silent; NaN where it is undefined for one of them, as on signed maps."""
+    # Over the few channels without a negative value it would stand for a tap that is signed.
+    awake = (channels["finite"] > 0) & ~channels["silent"].astype(bool)
+    values = channels.loc[awake, "lifetime_sparseness"].to_numpy(np.float64)
+    return float(values.mean()) if values.size else math.nan
 
 
 def columns_of_tables() -> dict[str, Column]:

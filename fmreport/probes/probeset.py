@@ -121,6 +121,8 @@ def displayed(names: Sequence[str], display: Sequence[str] | None) -> tuple[str,
 
 def _decoded(path: Path, origin: str, decode: Decoder) -> tuple[np.ndarray, str]:
     """What a file holds, and the SHA-256 of its bytes, both of the same open file."""
+    if path.exists() and not path.is_file():
+        raise ProbeError(f"{origin} is no regular file", fix="name image files; a pipe or a device holds no image")
     try:
         with path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()

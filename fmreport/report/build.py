@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,11 @@ ATTACHED = {
     "inventory": "every layer of the model, with its taps or the reason why it has none",
 }
 """Tables that travel inside the PDF."""
+
+MASKS = "Outlined: the mask (not measured in this release); it covers that share of the pixels that are not ignored."
+UNTRAINED = "The weights are random: nothing here was learned."
+FEEDS = {"image": "the image"}
+"""What an input takes, in words, where the config's own word is not one."""
 
 Advance = Callable[[int, int], None]
 
@@ -49,13 +54,14 @@ def build(run: Run, *, tile_limit: int | None = None, advance: Advance = lambda 
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
-        notes=facts.notes,
+        notes=(*facts.notes, *([UNTRAINED] if _untrained(run) else [])),
         facts=tuple(_facts(run)),
         preprocess=str(facts.preprocess.get("sentence") or ""),
         versions=tuple(page.Fact(name, version) for name, version in facts.versions.items()),
         version_line=", ".join(f"{name} {version}" for name, version in facts.versions.items()),
         photos=photos,
         more_photos=any(not photo.displayed for photo in photos),
+        mask_note=MASKS if any(photo.outline for photo in photos) else "",
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         figures=tuple(_figures(run)),
@@ -87,10 +93,13 @@ def _resolution(run: Run) -> page.KeyFigure:
     path += [(least, "coarsest" if before > least or after > least else "the same everywhere")]
     path += [(after, "finest after it")] if after > least else []
     at = run.layers.iloc[int(maps_only[coarsest])]
+    pixels = list(run.layers.loc[np.isfinite(heights) & (run.layers["elements"] == run.layers["channels"]), "tap"])
+    others = f" and {plural(len(pixels) - 1, 'other tap')}" if len(pixels) > 1 else ""
     return page.KeyFigure(
         " → ".join(str(side) for side, _ in path),
-        f"rows of the maps: {', '.join(word for _, word in path)}",
-        f"coarsest at {at['tap']}: {sizes(str(at['shape']))}",
+        f"rows of the maps{', 1 × 1 aside' if pixels else ''}: {', '.join(word for _, word in path)}",
+        f"coarsest at {at['tap']}: {sizes(str(at['shape']))}"
+        + (f"; 1 × 1, without positions, at {pixels[0]}{others}" if pixels else ""),
     )
 
 
@@ -120,11 +129,13 @@ def _sparsity(run: Run) -> page.KeyFigure:
 def _silence(run: Run) -> page.KeyFigure:
     silent, channels = int(run.summary["silent"].sum()), int(run.layers["channels"].sum())
     images = len(run.facts.probes)
+    # The exact 95% bound on the rate of what was not seen in n independent images.
+    bound = number(100 * (1 - 0.05 ** (1 / images)), 2)
+    unseen = f": a silent channel may yet be active on up to {bound}% of others like these (95% confidence)"
     return page.KeyFigure(
         f"{silent:,} of {channels:,}",
         "channels silent on this probe set",
-        f"{plural(images, 'image')}: a silent channel may yet be active on up to "
-        f"{number(min(100, 300 / images), 2)}% of others like these",
+        plural(images, "image") + (unseen if silent else ""),
     )
 
 
@@ -134,6 +145,10 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("Model", f"{model.get('kind') or ''}: {model.get('source') or ''}", code=True)
     if model.get("sha256"):
         yield page.Fact("SHA-256", str(model["sha256"]), code=True)
+    if weights := _weights(_section(run)):
+        yield page.Fact("Weights", weights)
+    if inputs := _section(run).get("inputs"):
+        yield page.Fact("Inputs", "; ".join(f"{name}: {FEEDS.get(feed, feed)}" for name, feed in inputs.items()))
     if model.get("framework"):
         yield page.Fact("Framework", str(model["framework"]))
     if model.get("parameters") is not None:
@@ -144,6 +159,31 @@ def _facts(run: Run) -> Iterator[page.Fact]:
         "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
     )
     yield page.Fact("Run", f"{facts.name}, release {facts.release}")
+
+
+def _section(run: Run) -> Mapping[str, Any]:
+    """The config's `model` section."""
+    section: Mapping[str, Any] = run.facts.config.get("model") or {}
+    return section
+
+
+def _untrained(run: Run) -> bool:
+    section = _section(run)
+    return section.get("kind") == "application" and section.get("weights") is None
+
+
+def _weights(section: Mapping[str, Any]) -> str:
+    """Where the weights come from; empty where the config does not say."""
+    kind, weights = section.get("kind"), section.get("weights")
+    if kind == "keras":
+        return f"as saved in {section['path']}"
+    if kind not in ("application", "builder"):
+        return ""
+    if weights is None:
+        return "random, untrained" if kind == "application" else "as the function returns them"
+    if kind == "application" and weights == "imagenet":
+        return "imagenet, those of keras.applications"
+    return f"read from {weights}"
 
 
 def _photos(run: Run) -> Iterator[page.Photo]:
@@ -171,8 +211,8 @@ def _photos(run: Run) -> Iterator[page.Photo]:
             height=height,
             outline="" if mask is None else photographs.outline(mask),
             outline_box="" if mask is None else f"0 0 {mask.shape[1]} {mask.shape[0]}",
-            note=" · ".join(filter(None, (f"{fact.size[0]} × {fact.size[1]}", fact.origin, sentence))),
-            alt=f"Probe {name}{f'; its {sentence} of the picture, outlined' if sentence else ''}",
+            note=" · ".join(filter(None, (f"{fact.size[0]} × {fact.size[1]}", sentence))),
+            alt=f"Probe {name}{f'; its {sentence}, outlined' if sentence else ''}",
             displayed=name in displayed,
         )
 

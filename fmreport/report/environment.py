@@ -96,10 +96,13 @@ def render(environment: jinja2.Environment, name: str, page: Page, template_dir:
             f"template {error.name} was not found", fix=f"{_where(template_dir)}, or name one of fmreport's own"
         ) from error
     except jinja2.TemplateSyntaxError as error:
-        raise RenderError(f"{error.filename or error.name}:{error.lineno}: {error.message}", fix=_fix(error)) from error
+        raise RenderError(
+            f"{_short(error.filename or error.name or '', template_dir)}:{error.lineno}: {error.message}",
+            fix=_fix(error),
+        ) from error
     except Exception as error:
         # A template may call anything, so anything may come out of it; where none of its lines is to blame, it is ours.
-        place = _line_in_template(error)
+        place = _line_in_template(error, template_dir)
         if place is None:
             raise
         raise RenderError(f"{place}: {type(error).__name__}: {error}", fix=_fix(error)) from error
@@ -128,7 +131,7 @@ def _loader(template_dir: Path | None) -> jinja2.BaseLoader:
 
 
 def _where(template_dir: Path | None) -> str:
-    return "put it beside the report's other templates" if template_dir is None else f"put it into {template_dir}"
+    return "put it beside the report's other templates" if template_dir is None else f"put it into {template_dir.name}/"
 
 
 def _fix(error: Exception) -> str:
@@ -137,12 +140,21 @@ def _fix(error: Exception) -> str:
     return "mend that line, or leave report.template out to use fmreport's own template"
 
 
-def _line_in_template(error: BaseException) -> str | None:
+def _short(filename: str, template_dir: Path | None) -> str:
+    """A template's path from the user's folder on, or inside fmreport's own: a run renders in a temporary folder."""
+    path = Path(filename)
+    if template_dir is not None and path.is_relative_to(template_dir):
+        return path.relative_to(template_dir.parent).as_posix()
+    builtin = builtin_templates()
+    return path.relative_to(builtin).as_posix() if path.is_relative_to(builtin) else filename
+
+
+def _line_in_template(error: BaseException, template_dir: Path | None) -> str | None:
     """`path:line` of the innermost template in an error's traceback."""
     place, trace = None, error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if name.endswith((".j2", ".css", ".js")):
-            place = f"{name}:{trace.tb_lineno}"
+            place = f"{_short(name, template_dir)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place

@@ -54,7 +54,7 @@ class Photo:
     """SVG path data of the mask's edge in `outline_box`; empty where there is no mask."""
     outline_box: str
     note: str
-    """Size, origin and mask as one line."""
+    """Size and mask as one line."""
     alt: str
     displayed: bool
 
@@ -273,6 +273,8 @@ class Page:
     photos: tuple[Photo, ...]
     more_photos: bool
     """Whether some are of probes that are not displayed."""
+    mask_note: str
+    """What the outlines are; empty where there is none."""
     photo_fit: str
     """How a photograph fills its place beside the maps, as the model's input did: `stretch`, `crop` or `pad`."""
     probes_note: str

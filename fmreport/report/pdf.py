@@ -85,7 +85,7 @@ def _csv(run: Run, name: str) -> bytes:
 def _refused(error: typst.TypstError, template_dir: Path | None) -> RenderError:
     """Typst's own message, which shows the line that the template made."""
     message = re.sub(r"\S*main\.typ", TEMPLATE.removesuffix(".j2"), error.diagnostic or error.message).strip()
-    own = "" if template_dir is None else f" in {template_dir}"
+    own = "" if template_dir is None else f" in {template_dir.name}/"
     return RenderError(
         f"Typst refuses the document: {message}",
         fix=f"mend what the template{own} makes there, or leave report.template out",

@@ -9,7 +9,7 @@ import numpy as np
 
 from fmreport.report import page
 from fmreport.report.taps import anchors, href, records
-from fmreport.report.wording import DASH, count, number, percent, plural, sizes, undefined
+from fmreport.report.wording import DASH, are, count, number, percent, plural, sizes, undefined
 from fmreport.store import Run
 
 _COLUMNS = (
@@ -29,6 +29,7 @@ _COLUMNS = (
 )
 """Label, column of the tables, and whether it is a number."""
 _BARS = ("zero_fraction", "gini", "hoyer_limit")
+NOT_SELECTED = "not selected by the config"
 _TABLES = ("layers", "summary", "samples", "channels", "histograms", "inventory")
 
 
@@ -36,7 +37,7 @@ def layer_table(run: Run) -> page.Table:
     """One row per tap, in run order."""
     columns = []
     for label, name, numeric in _COLUMNS:
-        meaning = run.columns[name].meaning if name in run.columns else ""
+        meaning = _plain(run.columns[name].meaning) if name in run.columns else ""
         if name == "order":
             meaning = "position in this report, in the order in which the model runs"
         columns.append(page.TableColumn(label, meaning, numeric))
@@ -97,11 +98,14 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
     rows = []
     for row in records(run.inventory):
         if row["path"] not in tapped:
-            reason = str(row["reason"]) or "not selected by the config"
+            reason = f"cannot be tapped ({row['reason']})" if row["reason"] else NOT_SELECTED
             rows.append(page.MissingLayer(row["path"], row["type"], count(row["parameters"]), reason))
     total = len(run.inventory)
-    sentence = f"The model has {plural(total, 'layer')}; {total - len(rows):,} are tapped in this run"
-    return f"{sentence}, {len(rows):,} are not:" if rows else f"{sentence}.", tuple(rows)
+    left = sum(row.reason == NOT_SELECTED for row in rows)
+    parts = [f"{are(total - len(rows))} tapped in this run"]
+    parts += [f"{are(left)} {NOT_SELECTED}"] if left else []
+    parts += [f"{len(rows) - left:,} cannot be tapped"] if len(rows) > left else []
+    return f"The model has {plural(total, 'layer')}: {', '.join(parts)}.", tuple(rows)
 
 
 def definitions(run: Run) -> tuple[page.Definition, ...]:
@@ -111,10 +115,15 @@ def definitions(run: Run) -> tuple[page.Definition, ...]:
         page.Definition(
             column.name,
             {"1": "fraction or index", "": "text"}.get(column.unit, column.unit),
-            column.meaning,
+            _plain(column.meaning),
             column.source,
-            f"{column.meaning} ({column.source})" if column.source else column.meaning,
+            f"{_plain(column.meaning)} ({column.source})" if column.source else _plain(column.meaning),
             ", ".join(name for name in _TABLES if column.name in holders[name]),
         )
         for column in run.columns.values()
     )
+
+
+def _plain(meaning: str) -> str:
+    """Without the marks of code, which mean nothing outside Markdown."""
+    return meaning.replace("`", "")

@@ -50,6 +50,11 @@ def plural(value: int, noun: str) -> str:
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
 
 
+def are(value: int) -> str:
+    """`1 is`, `2 are`."""
+    return f"{value:,} {'is' if value == 1 else 'are'}"
+
+
 def sizes(shape: str) -> str:
     """`160 x 160 x 32` with a true times sign."""
     return shape.replace(" x ", " × ")

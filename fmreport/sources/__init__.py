@@ -53,6 +53,8 @@ class TappableModel(Protocol):
     identity: Identity
     image_input: InputSpec
     """The input that probes are fed to; where several are, they take the same image."""
+    notes: tuple[str, ...]
+    """What a reader of the report must know of the model."""
     batch: int | None
     """The only batch size that the model takes; None where it takes any."""
 

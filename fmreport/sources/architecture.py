@@ -19,6 +19,18 @@ MODEL_HOLDERS = "a .keras, .h5 or .hdf5 file or a folder with saved_model.pb"
 H5 = (".h5", ".hdf5")
 CODE = ("Lambda", "__lambda__")
 """Classes that hold Python bytecode in a file."""
+TF_CALLS = ("TFOpLambda", "SlicingOpLambda")
+"""Classes that call, as soon as they are read, whatever function of TensorFlow the file names."""
+PURE = re.compile(
+    r"(tf\.)?(compat\.v1\.)?((math|nn|linalg|signal|__operators__)\.\w+|image\.resize\w*|keras\.activations\.\w+|reshape|transpose"
+    r"|concat|stack|unstack|split|cast|expand_dims|squeeze|tile|pad|identity|stop_gradient|zeros_like|ones_like|shape|rank|size"
+    r"|broadcast_to|clip_by_value|where|gather|gather_nd|one_hot|reverse|slice|strided_slice|maximum|minimum|abs|exp|sqrt"
+    r"|square|pow|add_n|add|subtract|multiply|divide|negative|sign|round|floor|tanh|sigmoid|reduce_\w+|einsum|matmul"
+    r"|tensordot|equal|not_equal|greater|greater_equal|less|less_equal|cumsum|argmax|argmin|_operators\.\w+)"
+)
+"""Functions of TensorFlow that compute and do nothing else."""
+FILE_OPERATIONS = ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc")
+"""Operations of a graph that read or write files or run Python."""
 TRAINING = ("compile_config", "training_config", "optimizer_config")
 """Parts that are not loaded, whatever they ask for."""
 FRAMEWORKS = ("keras", "tf_keras", "builtins")
@@ -40,6 +52,14 @@ def refuse_code(path: Path, shown: str, allowed: Sequence[str]) -> None:
         names = sorted({name for part in lambdas if (name := _name(part))}) or ["unnamed"]
         raise SourceError(
             f"{shown} holds Lambda layers ({', '.join(names)}), which are code inside the file",
+            fix="if you trust whoever made the file, write `trusted: true` under model",
+        )
+    called = {str(_settings(part).get("function", "")) for part in parts if part["class_name"] in TF_CALLS}
+    calls = sorted(name for name in called if not PURE.fullmatch(name))
+    calls += [name for name in FILE_OPERATIONS if path.is_dir() and _runs(path / "saved_model.pb", name)]
+    if calls:
+        raise SourceError(
+            f"{shown} calls {', '.join(calls)} of TensorFlow, which can do more than compute",
             fix="if you trust whoever made the file, write `trusted: true` under model",
         )
     wanted = [(str(part.get("module") or "builtins"), _class(part)) for part in parts]
@@ -92,7 +112,8 @@ def summary(error: BaseException) -> str:
     """The first telling line of an error, short enough for a terminal."""
     lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(PREAMBLES)]
-    return (telling[0] if telling else type(error).__name__)[:300]
+    line = telling[0].partition("Full object config")[0].strip() if telling else ""
+    return (line or type(error).__name__)[:300]
 
 
 def _embedded(data: bytes) -> Iterator[Any]:
@@ -128,8 +149,17 @@ def _class(part: dict[str, Any]) -> str:
 
 
 def _name(part: dict[str, Any]) -> str:
+    return str(_settings(part).get("name", ""))
+
+
+def _settings(part: dict[str, Any]) -> dict[str, Any]:
     config = part.get("config")
-    return str(config.get("name", "")) if isinstance(config, dict) else ""
+    return config if isinstance(config, dict) else {}
+
+
+def _runs(graph: Path, operation: str) -> bool:
+    """Whether a graph holds an operation: field 2 of a node is its kind, written as tag, length and name."""
+    return b"\x12" + bytes([len(operation)]) + operation.encode() in graph.read_bytes()
 
 
 def _foreign(module: str, name: str, allowed: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from importlib import resources
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -40,7 +41,7 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
 def weights_file(config: Config, text: str, pinned: str | None) -> tuple[Path, str]:
     """A weights file, and its SHA-256."""
     path = config.resolve(text)
-    if not path.is_file():
+    if not _is(path, Path.is_file):
         raise _missing(config, "weights", text)
     digest = _hash(config, "weights", path)
     _check_hash(config, digest, pinned)
@@ -58,7 +59,7 @@ def hash_of(path: Path) -> str:
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     for file in files:
         if path.is_dir():
-            digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+            digest.update(file.relative_to(path).as_posix().encode("utf-8", "surrogateescape") + b"\0")
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
@@ -79,7 +80,7 @@ def _find_module(config: Config, function: str) -> None:
 def _locate(config: Config, text: str) -> Path:
     if not text.startswith(BUILTIN):
         path = config.resolve(text)
-        if not path.exists():
+        if not (_is(path, Path.is_file) or _is(path, Path.is_dir)):
             raise _missing(config, "path", text)
         return path
     folder = Path(str(resources.files("fmreport.zoo") / "weights"))
@@ -88,6 +89,14 @@ def _locate(config: Config, text: str) -> Path:
     if name not in known:
         raise SourceError(f"{where(config, 'path')}: no built-in model is called {name}", fix=nearest(name, known))
     return folder / f"{name}.keras"
+
+
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
+    """Whether a path is that; what is too long to be a name is nothing."""
+    try:
+        return what(path)
+    except OSError:
+        return False
 
 
 def _missing(config: Config, key: str, text: str) -> SourceError:

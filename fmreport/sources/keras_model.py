@@ -14,7 +14,7 @@ from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.inputs import Size, inputs_of
 from fmreport.sources.layout import Layout
-from fmreport.sources.listing import Listing
+from fmreport.sources.listing import Listing, weights
 from fmreport.sources.recorder import recording
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ class KerasModel:
         self.identity, self._model = identity, model
         self._inputs = inputs_of(model, feeds or {}, size)
         self.batch, self.image_input = self._inputs.batch, self._inputs.image
+        self.notes = _notes(model)
 
     def inventory(self, size: Size) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
@@ -84,7 +85,7 @@ class KerasModel:
             except Exception as error:
                 raise SourceError(
                     f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
-                    fix="set preprocess.size to a size that the model takes, and feed other inputs by model.inputs",
+                    fix=_fix(error),
                 ) from error
             finally:
                 # What layers noted of this call for training would keep its graph alive.
@@ -94,3 +95,17 @@ class KerasModel:
         return tf.function(call, autograph=False).get_concrete_function(
             tf.TensorSpec((batch, *size, channels), tf.float32)
         )
+
+
+def _notes(model: Any) -> tuple[str, ...]:
+    """Weights that are no numbers: an activation such as ReLU can make zeros of what they give, which hides them."""
+    bad = [each.name for each in weights(model) if each.dtype != "string" and not np.isfinite(np.asarray(each)).all()]
+    if not bad:
+        return ()
+    return (f"{len(bad)} of the model's weights hold NaN or Inf ({', '.join(bad[:3])}): no number here means anything",)
+
+
+def _fix(error: Exception) -> str:
+    if "scope name" in str(error):
+        return "TensorFlow takes letters, digits and _ . - / in the name of a layer: rename it"
+    return "set preprocess.size to a size that the model takes, and feed other inputs by model.inputs"

@@ -119,12 +119,17 @@ class Listing:
         return tuple(rows)
 
 
+def weights(layer: Any) -> list[Any]:
+    """All variables of a layer; none of a model that was never built."""
+    try:
+        return list(getattr(layer, "weights", ()))
+    except ValueError:  # tf_keras, of a model inside that was never built
+        return []
+
+
 def parameters(layer: Any) -> tuple[int, int]:
     """Entries of all variables of a layer and of those that are trainable."""
-    try:
-        variables = list(getattr(layer, "weights", ()))
-    except ValueError:  # tf_keras, of a model inside that was never built
-        return 0, 0
+    variables = weights(layer)
     trainable = {id(each) for each in getattr(layer, "trainable_weights", ())}
     sizes = [(int(tf.TensorShape(each.shape).num_elements() or 0), id(each) in trainable) for each in variables]
     return sum(size for size, _ in sizes), sum(size for size, learns in sizes if learns)
