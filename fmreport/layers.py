@@ -109,7 +109,7 @@ def _near(key: str, value: Any, taps: Sequence[Tap]) -> str:
     elif key == "type":
         known = sorted({tap.type for tap in taps})
     else:
-        known = sorted({reader for tap in taps for reader in tap.feeds})
+        known = sorted({reader for tap in taps for reader in tap.feeds} | {"pooling"} - {value})
     return nearest(str(value).replace("*", ""), known)
 
 

@@ -110,7 +110,7 @@ def summary(values: np.ndarray) -> dict[str, float]:
         "zero_fraction_macro": mean_of_defined([c["zero_fraction"] for c in channels]),
         "population_sparseness": mean_of_defined([population(image) for image in values]),
         "lifetime_sparseness": np.nan
-        if (values < 0).any()
+        if (wide(values) < 0).any()
         else mean_of_defined([c["lifetime_sparseness"] for c in channels]),
         **{s: sum(c[s] for c in channels) for s in ("silent", "near_silent", "always_on", "constant")},
     }

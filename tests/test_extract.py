@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import Numbers, Planted, extraction
 
+from fmreport.errors import SourceError
 from fmreport.extract import Extraction, Tables, batch_size, batches
 from fmreport.measures import Sum, load, merge
 from fmreport.measures.summary import columns_of_tables, summarise
@@ -210,11 +211,14 @@ def test_a_batch_is_filled_up_with_its_last_image() -> None:
 
 def test_a_batch_fits_into_memory() -> None:
     model = Planted({"t": np.zeros((1, 64, 64, 64), np.float32)})
-    assert batch_size(model, model.taps, memory_mb=1, probes=9) == 1
+    assert batch_size(model, model.taps, memory_mb=8, probes=9) == 1
     assert batch_size(model, model.taps, memory_mb=16, probes=9) == 2
     assert batch_size(model, model.taps, memory_mb=10**6, probes=9) == 4
     assert batch_size(model, model.taps, memory_mb=10**6, probes=3) == 3
     assert batch_size(Planted(model.activations, batch=7), model.taps, memory_mb=1, probes=9) == 7
+    with pytest.raises(SourceError, match="one image needs about 8 MB") as caught:
+        batch_size(model, model.taps, memory_mb=7, probes=9)
+    assert "memory_mb larger" in caught.value.fix
 
 
 def test_measuring_holds_no_more_images_than_a_batch() -> None:

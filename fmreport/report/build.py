@@ -24,7 +24,7 @@ ATTACHED = {
 }
 """Tables that travel inside the PDF."""
 
-MASKS = "Outlined: the mask (not measured in this release); it covers that share of the pixels that are not ignored."
+MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
 UNTRAINED = "The weights are random: nothing here was learned."
 FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
