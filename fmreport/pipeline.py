@@ -335,5 +335,5 @@ def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
         nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
         notes.append(f"{tap} holds {nan} NaN and {inf} infinite values, left out of every measure (on {probe})")
     if silent := [layer for layer in inventory if layer.reason and not layer.reason.startswith("an input")]:
-        notes.append(f"{len(silent)} of {len(inventory)} layers have no tap; the inventory says why")
+        notes.append(f"cannot be tapped: {len(silent)} of {len(inventory)} layers; the report's inventory says why")
     return notes

@@ -108,7 +108,9 @@ def summary(values: np.ndarray) -> dict[str, float]:
     channels = [channel(values[..., c]) for c in range(values.shape[-1])]
     return scalars(values) | {
         "zero_fraction_macro": mean_of_defined([c["zero_fraction"] for c in channels]),
-        "population_sparseness": mean_of_defined([population(image) for image in values]),
+        "population_sparseness": np.nan
+        if (values[np.isfinite(values)] < 0).any()
+        else mean_of_defined([population(image) for image in values]),
         "lifetime_sparseness": np.nan
         if (wide(values) < 0).any()
         else mean_of_defined([c["lifetime_sparseness"] for c in channels]),

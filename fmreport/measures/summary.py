@@ -19,7 +19,9 @@ COLUMNS = (
     Column(
         "zero_fraction_macro", "1", "mean over channels of the share of exact zeros; zero_fraction pools all values"
     ),
-    Column("population_sparseness", "1", "mean over images of the sample's population sparseness"),
+    Column(
+        "population_sparseness", "1", "mean over images of the sample's population sparseness; undefined on signed taps"
+    ),
     Column(
         "lifetime_sparseness",
         "1",
@@ -67,6 +69,7 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
     scale = Scale(rms(finite, float(sums["squares"][0])), least, most)
     low, high, count = (histogram[name].to_numpy() for name in ("low", "high", "count"))
     bins = from_bins(low, high, count, scale)
+    signed = finite > 0 and float(sums["minimum"][0]) < 0
     return {
         "tap": tap,
         **{name: int(sums[name][0]) for name in ("finite", "nan", "inf")},
@@ -74,7 +77,8 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
         "zero_fraction_macro": _mean(channels["zero_fraction"]),
         **{name: bins[name] for name in ("near_zero_fraction", "near_zero_eps", "gini")},
         "hoyer_limit": float(derived["hoyer_limit"][0]),
-        "population_sparseness": _mean(samples["population_sparseness"]),
+        # Images that hold no negative value by luck do not speak for a signed tap.
+        "population_sparseness": math.nan if signed else _mean(samples["population_sparseness"]),
         "lifetime_sparseness": _lifetime(channels),
         **{state: int(channels[state].sum()) for state in STATES},
         **{name: float(derived[name][0]) for name in ("mean", "std")},
