@@ -11,7 +11,7 @@ from fmreport.measures.activations import Activations
 
 SMALL = 1 << 18
 """Values up to which taps of one shape are measured together: starting an operation costs as much as 100,000 values."""
-TOGETHER = 1 << 21
+TOGETHER = 1 << 22
 """Values that are measured together at most, so that early activations need not wait long for late ones."""
 
 
