@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
+from fmreport.measures.reduce import least
 
 
 class Activations:
@@ -45,7 +46,7 @@ class Activations:
         from keras import ops
 
         values = self.values if self.valid is None else ops.where(self.valid, self.values, float("inf"))
-        return ops.min(values, axis=self.spatial)
+        return least(values)
 
     @cached_property
     def bins(self) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
-from fmreport.measures.reduce import total
+from fmreport.measures.reduce import greatest, total
 from fmreport.records import Column
 
 
@@ -46,7 +46,7 @@ class Moments:
             "total": sums,
             "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
             "minimum": x.minimum,
-            "maximum": ops.max(highest, axis=x.spatial),
+            "maximum": greatest(highest),
         }
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
