@@ -202,10 +202,18 @@ def measuring(
     careful: bool = False,
 ) -> Callable[[np.ndarray], dict[str, Parts]]:
     """A function from images `(batch, H, W, C)` to each tap's sums, `(batch, ...)` by the sums' names."""
-    order = list(groups({tap.name: (batch, *tap.shape, tap.dtype) for tap in taps}))
-    function = model.tapped(
-        taps, lambda tensors: gather(measures, tensors, order, careful=careful), size=size, batch=batch
-    )
+    order: list[tuple[str, ...]] = []
+    twin: dict[str, str] = {}
+
+    def then(tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
+        # A scope and the last layer in it hold the same tensor, which is measured once.
+        first = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
+        twin.update({name: first[id(tensor)] for name, tensor in tensors.items()})
+        shapes = {tap.name: (batch, *tap.shape, tap.dtype) for tap in taps if twin[tap.name] == tap.name}
+        order[:] = groups(shapes)
+        return gather(measures, tensors, order, careful=careful)
+
+    function = model.tapped(taps, then, size=size, batch=batch)
 
     def parts(images: np.ndarray) -> dict[str, Parts]:
         separate: dict[str, Parts] = {}
@@ -213,7 +221,7 @@ def measuring(
             for i, tap in enumerate(group):
                 rows = slice(i * batch, (i + 1) * batch)
                 separate[tap] = {name: value[rows] for name, value in sums.items()}
-        return separate
+        return {tap.name: separate[twin[tap.name]] for tap in taps}
 
     return parts
 

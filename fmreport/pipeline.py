@@ -43,6 +43,8 @@ TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
 REMADE = ("report.html", "report.pdf", "figures", "manifest.json")
 """What rendering makes anew; whatever else lies in a run's folder stays."""
+KNOWN_RECIPES = {"bit": "bit"}
+"""The recipe of every model of a kind; those of TensorFlow Hub differ from module to module."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
@@ -96,8 +98,8 @@ def run(
     with watch.stage("Reading the probes") as advance:
         probe_set = probes.collect(config.probes, config.folder, advance=advance)
         displayed = _displayed(config, probe_set.names)
-    with watch.stage("Opening the model"):
-        model = sources.open_source(config)
+    with watch.stage("Opening the model") as advance:
+        model = sources.open_source(config, advance)
         preprocess = preprocessing(config, model)
         inventory, all_taps = model.inventory(preprocess.size)
         taps = layers.select(config, all_taps)
@@ -193,7 +195,9 @@ def _known_recipe(config: Config) -> str | None:
     try:
         if config.preprocess.like is not None:
             probes.recipe(config.preprocess.like)
-        return probes.recipe_for_application(config.model.name) if config.model.kind == "application" else None
+        if config.model.kind == "application":
+            return probes.recipe_for_application(config.model.name)
+        return KNOWN_RECIPES.get(config.model.kind)
     except ProbeError as error:
         at = ("model", "name") if config.preprocess.like is None else ("preprocess", "like")
         raise ProbeError(f"{config.where(*at)}: {error}", fix=error.fix) from error

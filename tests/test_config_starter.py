@@ -10,7 +10,16 @@ from config_texts import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmreport.config import ApplicationSection, BuilderSection, KerasSection, load, new_config
+from fmreport.config import (
+    ApplicationSection,
+    BitSection,
+    BuilderSection,
+    HubSection,
+    KerasSection,
+    SavedModelSection,
+    load,
+    new_config,
+)
 from fmreport.config.starter import scalar
 from fmreport.errors import ConfigError
 
@@ -20,7 +29,10 @@ MODELS = {
     "builtin:sd_unet_pets_w8": ("sd_unet_pets_w8", KerasSection),
     "models/my net #2.keras": ("my_net_2", KerasSection),
     "old.H5": ("old", KerasSection),
-    "./saved/": ("saved", KerasSection),
+    "./saved/": ("saved", SavedModelSection),
+    "frozen.pb": ("frozen", SavedModelSection),
+    "https://tfhub.dev/google/bit/m-r50x1/1": ("m-r50x1-1", HubSection),
+    "file:///models/bit": ("models-bit", HubSection),
     "C:\\nets\\a.hdf5": ("a", KerasSection),
     ".keras": ("model", KerasSection),
     "ResNet50V2": ("ResNet50V2", ApplicationSection),
@@ -37,7 +49,13 @@ def test_the_config_for_a_model_can_be_used_as_it_is(tmp_path: Path, model: str)
     assert [source.names for source in config.probes] == [("cat", "astronaut", "coffee", "rocket")]
 
 
-@pytest.mark.parametrize("model", ["builtin:a", "ResNet50V2", "m:f"])
+def test_a_bit_model_is_named_by_its_variant(tmp_path: Path) -> None:
+    section = load(write(tmp_path, new_config("BiT-R101x3", TEMPLATE))).model
+    assert isinstance(section, BitSection)
+    assert section.variant == "R101x3"
+
+
+@pytest.mark.parametrize("model", ["builtin:a", "ResNet50V2", "m:f", "./a", "https://a.b/c/1", "BiT-R50x1"])
 def test_what_is_commented_out_can_be_used_too(tmp_path: Path, model: str) -> None:
     text = new_config(model, TEMPLATE)
     # Prose starts with a capital letter or a quotation mark, settings do not.

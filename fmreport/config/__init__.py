@@ -1,6 +1,15 @@
 """YAML to checked, frozen settings: every problem at once, with file and line."""
 
-from fmreport.config.models import ApplicationSection, BuilderSection, KerasSection, Model
+from fmreport.config.models import (
+    ApplicationSection,
+    BitSection,
+    BuilderSection,
+    GraphSection,
+    HubSection,
+    KerasSection,
+    Model,
+    SavedModelSection,
+)
 from fmreport.config.probes import FilesProbes, MaskValues, Probes, SkimageProbes
 from fmreport.config.sections import Author, FiguresSection, PreprocessSection, ReportSection, Selector
 from fmreport.config.settings import Config, from_dict, json_schema, load
@@ -9,16 +18,20 @@ from fmreport.config.starter import new_config
 __all__ = [
     "ApplicationSection",
     "Author",
+    "BitSection",
     "BuilderSection",
     "Config",
     "FiguresSection",
     "FilesProbes",
+    "GraphSection",
+    "HubSection",
     "KerasSection",
     "MaskValues",
     "Model",
     "PreprocessSection",
     "Probes",
     "ReportSection",
+    "SavedModelSection",
     "Selector",
     "SkimageProbes",
     "from_dict",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from fmreport.config.base import CLASS_NAME, Imported, PathText, Positive, Section, Sha256, Value
+from fmreport.config.base import CLASS_NAME, Imported, PathText, Positive, Section, Sha256, Text, Value
 
 Feed = Literal["image", "zeros", "ones"]
 
@@ -18,6 +18,13 @@ def _with_an_image(inputs: Mapping[str, Feed]) -> Mapping[str, Feed]:
     if inputs and "image" not in inputs.values():
         raise ValueError("no input takes the image; give one of them `image`")
     return inputs
+
+
+def pinned(sha256: str | None, info: ValidationInfo) -> str | None:
+    """The hash of a weights file, which must be named."""
+    if sha256 is not None and info.data.get("weights", "") is None:
+        raise ValueError("a hash without weights; name the file under weights")
+    return sha256
 
 
 Inputs = Annotated[Mapping[str, Feed], AfterValidator(_with_an_image)]
@@ -70,9 +77,61 @@ class BuilderSection(Section):
     @field_validator("sha256")
     @classmethod
     def _of_weights(cls, sha256: str | None, info: ValidationInfo) -> str | None:
-        if sha256 is not None and info.data.get("weights", "") is None:
-            raise ValueError("a hash without weights; name the file under weights")
-        return sha256
+        return pinned(sha256, info)
 
 
-Model = Annotated[KerasSection | ApplicationSection | BuilderSection, Field(discriminator="kind")]
+class GraphSection(Section):
+    """What settles which part of a saved graph is opened, and how."""
+
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of all its files; other files stop the run")
+    signature: Text | None = Field(
+        default=None, description="which of the model's functions is opened; its call where left out"
+    )
+    ops: bool = Field(default=False, description="taps every operation, not only the layers that their names tell of")
+    trusted: bool = Field(default=False, description="run operations that read or write files or run Python")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
+class SavedModelSection(GraphSection):
+    """A SavedModel of any age, or a frozen graph."""
+
+    kind: Literal["savedmodel"] = Field(description="a SavedModel folder of any age, or a frozen graph (.pb)")
+    path: PathText = Field(description="the folder or the .pb file, relative to this file")
+    outputs: tuple[Text, ...] = Field(
+        default=(), description="of a frozen graph: the operations in which it ends, where there are several"
+    )
+
+
+class HubSection(GraphSection):
+    """A model of TensorFlow Hub."""
+
+    kind: Literal["hub"] = Field(description="a model of TensorFlow Hub, by its handle")
+    handle: PathText = Field(description="address of the model on tfhub.dev or Kaggle, file:// or a folder")
+    timeout: Positive = Field(default=60, description="seconds without an answer after which a download is given up")
+
+
+class BitSection(Section):
+    """A BiT model (Big Transfer), built here."""
+
+    kind: Literal["bit"] = Field(description="a Big Transfer model (BiT) from its published .npz weights")
+    variant: Literal["R50x1", "R50x3", "R101x1", "R101x3", "R152x2", "R152x4"] = Field(
+        description="depth and width of the network"
+    )
+    weights: PathText | None = Field(
+        default=None, description="null for random weights, or the .npz file relative to this file"
+    )
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the weights file; another file stops the run")
+    classes: Positive | None = Field(
+        default=None, description="classes of its head; those of the weights, or no head, where left out"
+    )
+
+    @field_validator("sha256")
+    @classmethod
+    def _of_weights(cls, sha256: str | None, info: ValidationInfo) -> str | None:
+        return pinned(sha256, info)
+
+
+Model = Annotated[
+    KerasSection | ApplicationSection | BuilderSection | SavedModelSection | HubSection | BitSection,
+    Field(discriminator="kind"),
+]

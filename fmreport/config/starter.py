@@ -14,13 +14,14 @@ from fmreport.config.base import CLASS_NAME, IMPORTED
 from fmreport.errors import ConfigError
 
 BUILTIN = "builtin:"
+BIT = r"BiT-(R\d+x\d)"
 _SAVED = (".keras", ".h5", ".hdf5")
 
 
 def new_config(model: str, template: str) -> str:
     """The YAML text that `template` (Jinja source) makes for a model; every value is escaped as YAML.
 
-    The template gets `kind` (`keras`, `application` or `builder`), `model` as given, and `name` for the run.
+    The template gets `kind` (as under `model` in a config), `model` as given, and `name` for the run.
     Raises `ConfigError` where the text could be no model.
     """
     kind = _kind(model)
@@ -55,25 +56,34 @@ def _escaped(letter: str) -> str:
 def _kind(model: str) -> str:
     if model.startswith(BUILTIN) and len(model) > len(BUILTIN):
         return "keras"
+    if re.match(r"(https?|file)://.", model):
+        return "hub"
     if re.fullmatch(IMPORTED, model):
         return "builder"
-    # A folder is told by its slash: what stands on this machine's disk must not change what the text means.
-    if model.lower().endswith(_SAVED) or "/" in model or "\\" in model:
+    if re.fullmatch(BIT, model):
+        return "bit"
+    if model.lower().endswith(_SAVED):
         return "keras"
+    # A folder is told by its slash: what stands on this machine's disk must not change what the text means.
+    if model.endswith(".pb") or "/" in model or "\\" in model:
+        return "savedmodel"
     if re.fullmatch(CLASS_NAME, model):
         return "application"
     raise ConfigError(
         f"{model!r} names no model",
-        fix="give a .keras or .h5 file, a folder (./folder), builtin:NAME, a name from keras.applications such as "
-        "ResNet50V2, or module:function",
+        fix="give a .keras or .h5 file, a SavedModel folder (./folder), a .pb file, an address on TensorFlow Hub, "
+        "builtin:NAME, a name from keras.applications such as ResNet50V2, BiT-R50x1, or module:function",
     )
 
 
 def _name(model: str, kind: str) -> str:
     """A folder name for the runs of this model."""
-    if kind == "keras" and not model.startswith(BUILTIN):
+    if kind == "hub":
+        # A handle ends in the model's name and a version.
+        name = "-".join(model.rstrip("/").split("/")[-2:])
+    elif kind in ("keras", "savedmodel") and not model.startswith(BUILTIN):
         name = PureWindowsPath(PurePosixPath(model)).name
-        name = re.sub(r"\.(keras|h5|hdf5)$", "", name, flags=re.IGNORECASE)
+        name = re.sub(r"\.(keras|h5|hdf5|pb)$", "", name, flags=re.IGNORECASE)
     else:
         name = model.rpartition(":")[2]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100].lstrip(".") or "model"

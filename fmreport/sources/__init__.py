@@ -21,8 +21,13 @@ SOURCES = {
     "keras": "fmreport.sources.keras_file:open_model",
     "application": "fmreport.sources.application:open_model",
     "builder": "fmreport.sources.builder:open_model",
+    "savedmodel": "fmreport.sources.savedmodel:open_model",
+    "hub": "fmreport.sources.hub:open_model",
+    "bit": "fmreport.sources.bit:open_model",
 }
 """Every source by its `kind`; what a row names is imported on use."""
+DOWNLOADS = ("hub",)
+"""Those that take `advance`, because they download here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,8 @@ class TappableModel(Protocol):
         """
 
 
-def open_source(config: Config) -> TappableModel:
-    """The model of a config; imports its framework."""
+def open_source(config: Config, advance: Callable[[int, int], None] | None = None) -> TappableModel:
+    """The model of a config; imports its framework. `advance(done, total)` follows a download, in megabytes."""
     # Read by Keras and by TensorFlow's own start, whose log is no concern of whoever wants a report.
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -94,7 +99,7 @@ def open_source(config: Config) -> TappableModel:
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",
         ) from error
-    model: TappableModel = opener(config)
+    model: TappableModel = opener(config, advance) if config.model.kind in DOWNLOADS else opener(config)
     return model
 
 

@@ -11,8 +11,8 @@ from fmreport.errors import SourceError, nearest
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.files import weights_file, where
+from fmreport.sources.keras_listing import parameters
 from fmreport.sources.keras_model import KerasModel
-from fmreport.sources.listing import parameters
 
 OWN_SIZES = {"MobileNetV3Small": (224, 224), "MobileNetV3Large": (224, 224)}
 """Of the architectures that leave it open, as published; the others take their own where they are asked for none."""

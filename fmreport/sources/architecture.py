@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 
 from fmreport.errors import SourceError
+from fmreport.sources.graph.refused import refuse_operations
 
 COPY_AGAIN = "copy the file again from its origin"
 MODEL_HOLDERS = "a .keras, .h5 or .hdf5 file or a folder with saved_model.pb"
@@ -29,8 +30,6 @@ PURE = re.compile(
     r"|tensordot|equal|not_equal|greater|greater_equal|less|less_equal|cumsum|argmax|argmin|_operators\.\w+)"
 )
 """Functions of TensorFlow that compute and do nothing else."""
-FILE_OPERATIONS = ("ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc")
-"""Operations of a graph that read or write files or run Python."""
 TRAINING = ("compile_config", "training_config", "optimizer_config")
 """Parts that are not loaded, whatever they ask for."""
 FRAMEWORKS = ("keras", "tf_keras", "builtins")
@@ -48,6 +47,8 @@ def refuse_code(path: Path, shown: str, allowed: Sequence[str]) -> None:
     `shown` is the file as a message names it; `allowed` are names of classes that the config hands over itself.
     """
     parts = [part for document in documents(path, shown) for part in _parts(document)]
+    if path.is_dir():
+        refuse_operations(path / "saved_model.pb", shown, trusted=False)
     if lambdas := [part for part in parts if part["class_name"] in CODE]:
         names = sorted({name for part in lambdas if (name := _name(part))}) or ["unnamed"]
         raise SourceError(
@@ -56,7 +57,6 @@ def refuse_code(path: Path, shown: str, allowed: Sequence[str]) -> None:
         )
     called = {str(_settings(part).get("function", "")) for part in parts if part["class_name"] in TF_CALLS}
     calls = sorted(name for name in called if not PURE.fullmatch(name))
-    calls += [name for name in FILE_OPERATIONS if path.is_dir() and _runs(path / "saved_model.pb", name)]
     if calls:
         raise SourceError(
             f"{shown} calls {', '.join(calls)} of TensorFlow, which can do more than compute",
@@ -155,11 +155,6 @@ def _name(part: dict[str, Any]) -> str:
 def _settings(part: dict[str, Any]) -> dict[str, Any]:
     config = part.get("config")
     return config if isinstance(config, dict) else {}
-
-
-def _runs(graph: Path, operation: str) -> bool:
-    """Whether a graph holds an operation: field 2 of a node is its kind, written as tag, length and name."""
-    return b"\x12" + bytes([len(operation)]) + operation.encode() in graph.read_bytes()
 
 
 def _foreign(module: str, name: str, allowed: Sequence[str]) -> bool:

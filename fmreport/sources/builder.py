@@ -14,8 +14,8 @@ from fmreport.sources.architecture import summary
 from fmreport.sources.code import importable, load_object
 from fmreport.sources.files import weights_file, where
 from fmreport.sources.inputs import inputs_of
+from fmreport.sources.keras_listing import parameters
 from fmreport.sources.keras_model import KerasModel
-from fmreport.sources.listing import parameters
 
 
 def open_model(config: Config) -> KerasModel:

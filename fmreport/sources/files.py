@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable
 from importlib import resources
 from importlib.machinery import PathFinder
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from fmreport.config import BuilderSection, Config, KerasSection
+from fmreport.config import BuilderSection, Config, HubSection, KerasSection, SavedModelSection
 from fmreport.errors import SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
+from fmreport.sources.graph.refused import refuse_operations
 
 BUILTIN = "builtin:"
 
@@ -20,6 +23,12 @@ def check(config: Config) -> None:
     """Raises `SourceError` for a file or module that is missing, damaged, not the pinned one, or untrusted code."""
     if isinstance(config.model, KerasSection):
         model_file(config, config.model)
+        return
+    if isinstance(config.model, SavedModelSection):
+        saved_graph(config, config.model)
+        return
+    if isinstance(config.model, HubSection):
+        hub_folder(config, config.model)
         return
     if isinstance(config.model, BuilderSection):
         _find_module(config, config.model.function)
@@ -30,11 +39,28 @@ def check(config: Config) -> None:
 def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
     """The file or folder of a saved model, and its SHA-256."""
     path = _locate(config, section.path)
-    digest = _hash(config, "path", path)
-    _check_hash(config, digest, section.sha256)
+    digest = checked_hash(config, "path", path, section.sha256)
     if not section.trusted:
         own = [name.replace(":", ".").rpartition(".")[2] for name in section.custom_objects]
         refuse_code(path, f"{where(config, 'path')}: {section.path}", own)
+    return path, digest
+
+
+def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:
+    """The folder with saved_model.pb, or the `.pb` file, of a graph, and its SHA-256."""
+    path = _locate(config, section.path)
+    shown = f"{where(config, 'path')}: {section.path}"
+    if path.is_dir():
+        _check_folder(path, shown, section.path)
+    if path.is_file() and path.suffix != ".pb":
+        raise SourceError(
+            f"{shown} is no saved graph by its name",
+            fix="give a folder with saved_model.pb or a frozen .pb file; kind: keras opens .keras and .h5",
+        )
+    if path.is_file() and path.name == "saved_model.pb":
+        raise SourceError(f"{shown} is a part of a SavedModel", fix=f"give its folder: {Path(section.path).parent}")
+    digest = checked_hash(config, "path", path, section.sha256)
+    refuse_operations(path / "saved_model.pb" if path.is_dir() else path, shown, trusted=section.trusted)
     return path, digest
 
 
@@ -43,9 +69,35 @@ def weights_file(config: Config, text: str, pinned: str | None) -> tuple[Path, s
     path = config.resolve(text)
     if not _is(path, Path.is_file):
         raise _missing(config, "weights", text)
-    digest = _hash(config, "weights", path)
-    _check_hash(config, digest, pinned)
+    return path, checked_hash(config, "weights", path, pinned)
+
+
+def hub_folder(config: Config, section: HubSection) -> tuple[Path, str] | None:
+    """The folder that a handle names, and its SHA-256; None for an address, of which only the form is checked."""
+    setting = f"{where(config, 'handle')}: {section.handle}"
+    if is_address(section.handle):
+        _check_address(section.handle, setting)
+        return None
+    path = config.resolve(section.handle.removeprefix("file://"))
+    if _is(path, Path.is_file):
+        raise SourceError(
+            f"{setting} is a file; a handle names a folder with saved_model.pb",
+            fix="unpack it and give the folder; a .keras or .h5 file is opened by kind: keras, a .pb by savedmodel",
+        )
+    if not _is(path, Path.is_dir):
+        raise SourceError(
+            f"{setting} does not exist",
+            fix=f"a folder is relative to {config.source.name}; an address begins with https://",
+        )
+    _check_folder(path, setting, section.handle)
+    digest = checked_hash(config, "handle", path, section.sha256)
+    refuse_operations(path / "saved_model.pb", setting, trusted=section.trusted)
     return path, digest
+
+
+def is_address(handle: str) -> bool:
+    """Whether a handle names no folder of this machine."""
+    return not handle.startswith("file://") and re.match(r"\w[\w+.-]*://", handle) is not None
 
 
 def where(config: Config, key: str) -> str:
@@ -64,6 +116,24 @@ def hash_of(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def checked_hash(
+    config: Config, key: str, path: Path, pinned: str | None, *, restore: str = "restore the file that was meant"
+) -> str:
+    """SHA-256 of what a setting names; raises where the config pins another, which `restore` says how to get at."""
+    try:
+        actual = hash_of(path)
+    except OSError as error:
+        raise SourceError(
+            f"{where(config, key)}: {path.name} cannot be read: {summary(error)}", fix="check its permissions"
+        ) from error
+    if pinned is not None and actual != pinned.lower():
+        raise SourceError(
+            f"{where(config, 'sha256')}: the file has SHA-256 {actual}, the config pins {pinned}",
+            fix=f"{restore}, or write the new hash into the config",
+        )
+    return actual
 
 
 def _find_module(config: Config, function: str) -> None:
@@ -102,27 +172,41 @@ def _is(path: Path, what: Callable[[Path], bool]) -> bool:
 def _missing(config: Config, key: str, text: str) -> SourceError:
     """Names the files nearby that may have been meant."""
     path = config.resolve(text)
-    kinds = (".keras", *H5)
     beside = path.parent.iterdir() if path.parent.is_dir() else ()
-    names = sorted(p.name for p in beside if p.suffix in kinds or (p / "saved_model.pb").is_file())
-    near = f"beside it: {nearest(path.name, names)}" if names else f"give {MODEL_HOLDERS}"
+    if config.model.kind == "bit":
+        holders, names = "the published .npz file", sorted(p.name for p in beside if p.suffix == ".npz")
+    else:
+        kinds, holders = (".keras", *H5), MODEL_HOLDERS
+        names = sorted(p.name for p in beside if p.suffix in kinds or (p / "saved_model.pb").is_file())
+    near = f"beside it: {nearest(path.name, names)}" if names else f"give {holders}"
     return SourceError(
         f"{where(config, key)}: {text} does not exist", fix=f"paths are relative to {config.source.name}; {near}"
     )
 
 
-def _hash(config: Config, key: str, path: Path) -> str:
+def _check_folder(path: Path, shown: str, text: str) -> None:
+    """Raises where a folder, written as `text`, holds no graph."""
+    if not (path / "saved_model.pb").is_file():
+        inside = sorted(each.parent.name for each in path.glob("*/saved_model.pb"))
+        raise SourceError(
+            f"{shown} is a folder without saved_model.pb",
+            fix=f"give {text.rstrip('/')}/{inside[0]}" if inside else "give the folder that holds it",
+        )
+
+
+def _check_address(address: str, setting: str) -> None:
+    """Raises where an address cannot be one that a model is downloaded from."""
+    if not address.startswith(("http://", "https://")):
+        raise SourceError(
+            f"{setting} begins with neither https:// nor http:// nor file://, and is no folder",
+            fix="download the model by other means, unpack it, and give the folder as the handle",
+        )
     try:
-        return hash_of(path)
-    except OSError as error:
+        parts = urlsplit(address)
+        whole = bool(parts.hostname) and parts.port != 0 and re.fullmatch(r"[!-~]+", address)
+    except ValueError:
+        whole = False
+    if not whole:
         raise SourceError(
-            f"{where(config, key)}: {path.name} cannot be read: {summary(error)}", fix="check its permissions"
-        ) from error
-
-
-def _check_hash(config: Config, actual: str, pinned: str | None) -> None:
-    if pinned is not None and actual != pinned.lower():
-        raise SourceError(
-            f"{where(config, 'sha256')}: the file has SHA-256 {actual}, the config pins {pinned}",
-            fix="restore the file that was meant, or write the new hash into the config",
+            f"{setting} is no whole address", fix="write one such as https://tfhub.dev/google/bit/m-r50x1/1"
         )

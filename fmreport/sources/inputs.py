@@ -61,11 +61,15 @@ class Inputs:
 
 
 def inputs_of(model: Any, feeds: Mapping[str, str], size: Size | None) -> Inputs:
-    """What a model takes. `size` is (H, W) of the images for a model that declares no input.
+    """What a Keras model takes. `size` is (H, W) of the images for a model that declares no input.
 
     Raises `SourceError` where `feeds` names an input that is not there, or where it is not clear what takes the image.
     """
-    structure, specs = _declared(model) or _built_for(model, size)
+    return settled(*(_declared(model) or _built_for(model, size)), feeds)
+
+
+def settled(structure: Any, specs: Sequence[tf.TensorSpec], feeds: Mapping[str, str]) -> Inputs:
+    """Inputs with what each is fed; raises `SourceError` as `inputs_of` does."""
     names = [spec.name for spec in specs]
     if unknown := [name for name in feeds if name not in names]:
         raise SourceError(f"model.inputs: the model has no input named {unknown[0]}", fix=nearest(unknown[0], names))

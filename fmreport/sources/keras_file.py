@@ -14,8 +14,8 @@ from fmreport.sources import Identity
 from fmreport.sources.architecture import H5, attributes, summary
 from fmreport.sources.code import importable, load_object
 from fmreport.sources.files import model_file, where
+from fmreport.sources.keras_listing import parameters
 from fmreport.sources.keras_model import KerasModel
-from fmreport.sources.listing import parameters
 
 UNKNOWN_CLASS = re.compile(
     r"(?:Unknown (?:layer|object|\w+ function)|Could not locate (?:class|function)):? '?([\w>]+)'?"

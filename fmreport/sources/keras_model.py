@@ -2,99 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from fmreport.errors import SourceError
-from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
-from fmreport.sources.architecture import summary
 from fmreport.sources.inputs import Size, inputs_of
+from fmreport.sources.keras_listing import listing, weights
 from fmreport.sources.layout import Layout
-from fmreport.sources.listing import Listing, weights
+from fmreport.sources.listing import Listing
 from fmreport.sources.recorder import recording
-
-T = TypeVar("T")
-PROBING_BATCH = 3
-"""Images in the trace that lists layers: an unusual number, so that an axis that is no batch is not taken for one."""
+from fmreport.sources.traced import TracedModel
 
 
-class KerasModel:
-    """Traces the model while its calls are recorded: once to list layers, once for each function that is asked for."""
+class KerasModel(TracedModel):
+    """A model whose calls are recorded while it is traced."""
 
     def __init__(
         self, model: Any, identity: Identity, *, feeds: Mapping[str, str] | None = None, size: Size | None = None
     ) -> None:
         """`feeds` says what each input takes, where there are several; `size` is used where the model declares none."""
-        self.identity, self._model = identity, model
-        self._inputs = inputs_of(model, feeds or {}, size)
-        self.batch, self.image_input = self._inputs.batch, self._inputs.image
-        self.notes = _notes(model)
+        super().__init__(identity, inputs_of(model, feeds or {}, size), _notes(model))
+        self._model = model
 
-    def inventory(self, size: Size) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
-        """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
-        listed: list[tuple[tuple[Layer, ...], tuple[Tap, ...]]] = []
-        self._traced(
-            lambda listing: listed.append((listing.layers(), listing.taps())), size, self.batch or PROBING_BATCH
-        )
-        # A model that makes variables while it runs is traced again, when it has them all.
-        return listed[-1]
-
-    def tapped(
-        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], T], *, size: Size, batch: int
-    ) -> Callable[[Any], T]:
-        """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations, as NumPy arrays."""
-
-        def pick(listing: Listing) -> T:
-            made = {output.name: output for output in listing.outputs}
-            if lost := [tap.name for tap in taps if tap.name not in made]:
-                raise SourceError(
-                    f"{lost[0]} is not called for images of {size[0]} x {size[1]} in batches of {batch}",
-                    fix="leave it out under exclude; a model that runs other layers each time cannot be tapped there",
-                )
-            return then({tap.name: made[tap.name].activations for tap in taps})
-
-        function = self._traced(pick, size, batch)
-
-        def run(images: Any) -> T:
-            try:
-                made = function(tf.constant(images, tf.float32))
-            except tf.errors.OpError as error:
-                raise SourceError(
-                    f"{self.identity.source} fails while it runs: {summary(error)}",
-                    fix="try another preprocess.size; if memory ran out, a smaller batch or fewer layers",
-                ) from error
-            arrays: T = tf.nest.map_structure(np.asarray, made)
-            return arrays
-
-        return run
-
-    def _traced(self, then: Callable[[Listing], Any], size: Size, batch: int) -> Any:
-        """The model's graph with `then` appended, as a function of images `(batch, H, W, C)`."""
-        channels = self.image_input.channels or 3
-
-        def call(images: Any) -> Any:
-            fed = self._inputs.fed(images, batch)
-            layouts = [self._inputs.channels_first(i) for i in range(len(fed))]
-            try:
-                with recording() as calls:
-                    self._model(self._inputs.packed(fed), training=False)
-            except Exception as error:
-                raise SourceError(
-                    f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
-                    fix=_fix(error),
-                ) from error
-            finally:
-                # What layers noted of this call for training would keep its graph alive.
-                self._model._clear_losses()
-            return then(Listing(self._model, calls, Layout(zip(fed, layouts, strict=True)), batch))
-
-        return tf.function(call, autograph=False).get_concrete_function(
-            tf.TensorSpec((batch, *size, channels), tf.float32)
-        )
+    def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
+        try:
+            with recording() as calls:
+                self._model(self._inputs.packed(inputs), training=False)
+        finally:
+            # What layers noted of this call for training would keep its graph alive.
+            self._model._clear_losses()
+        return listing(self._model, calls, layout, batch)
 
 
 def _notes(model: Any) -> tuple[str, ...]:
@@ -103,9 +42,3 @@ def _notes(model: Any) -> tuple[str, ...]:
     if not bad:
         return ()
     return (f"{len(bad)} of the model's weights hold NaN or Inf ({', '.join(bad[:3])}): no number here means anything",)
-
-
-def _fix(error: Exception) -> str:
-    if "scope name" in str(error):
-        return "TensorFlow takes letters, digits and _ . - / in the name of a layer: rename it"
-    return "set preprocess.size to a size that the model takes, and feed other inputs by model.inputs"

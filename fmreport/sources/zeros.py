@@ -48,7 +48,7 @@ ENDS = _by_name(
         "a quotient": "RealDiv Div DivNoNan Xdivy",
         "the model's input": "Placeholder",
         "a constant": "Const Fill Range",
-        "a variable": "ReadVariableOp",
+        "a variable": "ReadVariableOp VariableV2 Variable",
         "random numbers": "RandomUniform RandomStandardNormal StatelessRandomUniformV2 StatelessRandomNormalV2",
     }
 )

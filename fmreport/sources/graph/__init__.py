@@ -1,0 +1,1 @@
+"""Saved graphs: one flat graph of operations, and the layers that their names tell of."""

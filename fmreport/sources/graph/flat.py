@@ -1,0 +1,104 @@
+"""A saved model as one graph without calls: what goes in, what comes out, and which variables it reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from fmreport.sources.graph.inlining import captures, inlined
+from fmreport.sources.graph.places import Place, Places
+
+STATE = ("VariableV2", "Variable")
+"""Variables of TensorFlow 1 that are operations of the graph; their values are found by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of a model."""
+
+    name: str
+    size: int
+    trainable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlatGraph:
+    """One graph; operations are named as in `graph`."""
+
+    graph: Any
+    """`GraphDef` without static shapes and devices, so that it fits any size of input on any machine."""
+    inputs: tuple[tf.TensorSpec, ...]
+    """Each named after its operation."""
+    outputs: tuple[str, ...]
+    """Names of tensors."""
+    captures: Mapping[str, Any]
+    """Tensors from outside, by the operation that stands for each."""
+    variables: Mapping[str, Variable]
+    """By the operation that stands for each."""
+    place: Callable[[str], Place | None]
+    """Where an operation comes from, by its name."""
+    keep: Any = None
+    """What must live as long as this: what was loaded takes its variables with it."""
+
+
+def of_function(function: Any, owner: Any) -> FlatGraph:
+    """The graph of a `ConcreteFunction`, and what holds its variables."""
+    graph, frozen = inlined(function)
+    held = {} if frozen else captures(function)
+    variables = _constants(graph) if frozen else _variables(function, held) | _state(graph)
+    own = [tensor for tensor in function.inputs if tensor.op.name not in captures(function)]
+    specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in own)
+    outputs = tuple(tensor.name for tensor in function.outputs)
+    return FlatGraph(
+        _bare(graph), specs, outputs, held, variables, Places(function.graph.as_graph_def()).of, (owner, function)
+    )
+
+
+def of_frozen(graph: Any, inputs: tuple[tf.TensorSpec, ...], outputs: tuple[str, ...]) -> FlatGraph:
+    """A graph whose weights are constants."""
+    return FlatGraph(_bare(graph), inputs, outputs, {}, _constants(graph), Places(graph).of)
+
+
+def _variables(function: Any, held: Mapping[str, Any]) -> dict[str, Variable]:
+    by_handle = {id(variable.handle): variable for variable in function.variables if hasattr(variable, "handle")}
+    found = {name: by_handle.get(id(outside)) for name, outside in held.items()}
+    return {
+        name: Variable(v.name.split(":")[0], int(v.shape.num_elements() or 0), bool(v.trainable))
+        for name, v in found.items()
+        if v is not None
+    }
+
+
+def _state(graph: Any) -> dict[str, Variable]:
+    return {
+        node.name: Variable(node.name, math.prod(side.size for side in node.attr["shape"].shape.dim), trainable=True)
+        for node in graph.node
+        if node.op in STATE
+    }
+
+
+def _constants(graph: Any) -> dict[str, Variable]:
+    """Constants of more than one floating-point number, which is what weights become when a graph is frozen."""
+    found = {}
+    for node in graph.node:
+        tensor = node.attr["value"].tensor if node.op == "Const" else None
+        if tensor is not None and tf.as_dtype(tensor.dtype).is_floating:
+            size = math.prod(side.size for side in tensor.tensor_shape.dim)
+            if size > 1:
+                found[node.name] = Variable(node.name, size, trainable=False)
+    return found
+
+
+def _bare(graph: Any) -> Any:
+    bare = type(graph)()
+    bare.CopyFrom(graph)
+    for node in bare.node:
+        node.device = ""
+        node.attr.pop("_output_shapes", None)
+        if node.op in STATE and not node.attr["shared_name"].s:
+            node.attr["shared_name"].s = node.name.encode()
+    return bare

@@ -1,0 +1,101 @@
+"""The operations of a graph that carry an image to the model's outputs, in the order in which the model runs."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fmreport.sources.graph.kinds import ASKS_SHAPE, PASSES_ON
+from fmreport.sources.graph.places import Place
+
+Named = Callable[[Any], Place | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Operations between input and outputs; what prepares weights or asks for a shape is not among them."""
+
+    operations: tuple[Any, ...]
+    """Without those that only pass on what they read."""
+    idle: tuple[Any, ...]
+    """Those that do."""
+    reads: Mapping[str, tuple[Any, ...]]
+    """What each operation reads of the others, by its name: tensors as they were made."""
+    readers: Mapping[str, set[str]]
+    """Names of the operations that read a tensor, by its name."""
+    outputs: frozenset[str]
+    """Names of the tensors that the model returns."""
+
+
+def live(inputs: Iterable[Any], outputs: Sequence[Any], place: Named) -> Live:
+    """What lies between tensors that the model is fed and those that it returns; `place` says where an op stood."""
+    reached = _reached(inputs)
+    kept = {op.name: op for op in _behind(outputs) if op.name in reached}
+    passing = {name for name, op in kept.items() if op.type in PASSES_ON or place(op) is None}
+
+    def made(tensor: Any) -> Any:
+        while tensor.op.name in passing:
+            tensor = tensor.op.inputs[0]
+        return tensor
+
+    reads: dict[str, tuple[Any, ...]] = {}
+    readers: dict[str, set[str]] = {}
+    for name, op in kept.items():
+        if name not in passing:
+            reads[name] = tuple(made(tensor) for tensor in op.inputs)
+            for tensor in reads[name]:
+                readers.setdefault(tensor.name, set()).add(name)
+    ordered = _ordered([op for name, op in kept.items() if name not in passing], reads, place)
+    idle = tuple(op for name, op in kept.items() if name in passing and place(op) is not None)
+    return Live(tuple(ordered), idle, reads, readers, frozenset(made(tensor).name for tensor in outputs))
+
+
+def _reached(inputs: Iterable[Any]) -> set[str]:
+    """Names of operations to which values of the inputs lead."""
+    reached: set[str] = set()
+    waiting = [op for tensor in inputs for op in tensor.consumers()]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in reached and op.type not in ASKS_SHAPE:
+            reached.add(op.name)
+            waiting += [reader for tensor in op.outputs for reader in tensor.consumers()]
+    return reached
+
+
+def _behind(outputs: Iterable[Any]) -> list[Any]:
+    """Operations that lead to the outputs."""
+    found: dict[str, Any] = {}
+    waiting = [tensor.op for tensor in outputs]
+    while waiting:
+        op = waiting.pop()
+        if op.name not in found:
+            found[op.name] = op
+            waiting += [tensor.op for tensor in op.inputs]
+    return list(found.values())
+
+
+def _ordered(operations: Sequence[Any], reads: Mapping[str, Sequence[Any]], place: Named) -> list[Any]:
+    """By their places, but none before what it reads."""
+    by_name = {op.name: op for op in operations}
+    needs = {op.name: {t.op.name for t in reads[op.name]} & by_name.keys() for op in operations}
+    feeds: dict[str, list[str]] = {}
+    for name, needed in needs.items():
+        for each in needed:
+            feeds.setdefault(each, []).append(name)
+    ready = [(_order(place(by_name[name])), name) for name, needed in needs.items() if not needed]
+    heapq.heapify(ready)
+    ordered = []
+    while ready:
+        _, name = heapq.heappop(ready)
+        ordered.append(by_name[name])
+        for reader in feeds.get(name, ()):
+            needs[reader].discard(name)
+            if not needs[reader]:
+                heapq.heappush(ready, (_order(place(by_name[reader])), reader))
+    return ordered
+
+
+def _order(place: Place | None) -> tuple[int, ...]:
+    return place.order if place is not None else ()

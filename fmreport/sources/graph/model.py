@@ -1,0 +1,67 @@
+"""Any saved graph as a `TappableModel`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from fmreport.config import GraphSection
+from fmreport.sources import Identity
+from fmreport.sources.graph.flat import FlatGraph
+from fmreport.sources.graph.inlining import capture
+from fmreport.sources.graph.listing import Reading, listing
+from fmreport.sources.graph.live import live
+from fmreport.sources.graph.places import Place
+from fmreport.sources.inputs import settled
+from fmreport.sources.layout import Layout
+from fmreport.sources.listing import Listing
+from fmreport.sources.traced import TracedModel
+
+INSIDE = "model"
+"""The scope into which a graph is imported."""
+
+
+class GraphModel(TracedModel):
+    """A flat graph that is imported wherever it is traced."""
+
+    def __init__(self, graph: FlatGraph, identity: Identity, section: GraphSection, notes: tuple[str, ...]) -> None:
+        """`identity` is completed by what the graph tells."""
+        fed = [spec for spec in graph.inputs if not _is_flag(spec)]
+        parameters = sum(variable.size for variable in graph.variables.values())
+        identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
+        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), notes)
+        self._graph, self._each = graph, section.ops
+
+    def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
+        graph = self._graph
+        fed = iter(inputs)
+        # What a function is told of training is false.
+        given = {spec.name: tf.zeros((), tf.bool) if _is_flag(spec) else next(fed) for spec in graph.inputs}
+        held = {name: capture(outside) for name, outside in graph.captures.items()}
+        present = {node.name for node in graph.graph.node}
+        outputs = tf.graph_util.import_graph_def(
+            graph.graph,
+            input_map={f"{name}:0": tensor for name, tensor in (given | held).items() if name in present},
+            return_elements=list(graph.outputs),
+            name=INSIDE,
+        )
+        found = live(inputs, outputs, self._place)
+        if not found.operations:
+            raise ValueError("no output depends on the input that takes the image")
+        places = {op.name: place for op in (*found.operations, *found.idle) if (place := self._place(op))}
+        variables = {
+            held[name].op.name if name in held else f"{INSIDE}/{name}": variable
+            for name, variable in graph.variables.items()
+        }
+        return listing(found, places, Reading(found, variables), layout, batch=batch, each=self._each)
+
+    def _place(self, op: Any) -> Place | None:
+        scope, _, name = op.name.partition("/")
+        return self._graph.place(name) if scope == INSIDE else None
+
+
+def _is_flag(spec: tf.TensorSpec) -> bool:
+    """Whether an input says if the model is trained."""
+    return bool(spec.dtype == tf.bool and spec.shape.rank == 0)
