@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from fmreport.errors import FmreportError
 if TYPE_CHECKING:
     from fmreport.extract import Advance
     from fmreport.pipeline import Inventory
+    from fmreport.records import Tap
 
 app = typer.Typer(
     help="One YAML file in, one reproducible report out: how a vision model sees.",
@@ -171,9 +172,11 @@ def _print_layers(listed: Inventory) -> None:
     table.add_column("")
     for title in ("tap", "type", "index", "shape", "parameters", "zeros"):
         table.add_column(title, overflow="fold", justify="right" if title in ("index", "parameters") else "left")
-    for tap in listed.taps:
+    for tap in _as_tree(listed.taps):
         mark, shape = "[green]*[/]" if tap.name in listed.selected else "", " x ".join(map(str, tap.shape))
-        table.add_row(mark, escape(tap.name), tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
+        above, slash, own = tap.name.rpartition("/")
+        name = f"[dim]{escape(above)}{slash}[/]{escape(own)}" if slash else escape(own)
+        table.add_row(mark, name, tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
     counts = f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected"
@@ -181,6 +184,18 @@ def _print_layers(listed: Inventory) -> None:
     for layer in listed.layers:
         if layer.reason:
             out.print(f"[yellow]cannot be tapped:[/] {escape(layer.path)} ({layer.type}): {escape(layer.reason)}")
+
+
+def _as_tree(taps: Sequence[Tap]) -> list[Tap]:
+    """What holds others before them, and each level in the order in which the model runs."""
+    first: dict[tuple[str, ...], int] = {}
+    places = {}
+    for tap in taps:
+        levels = tuple(tap.layer.split("/"))
+        places[tap.name] = [levels[:depth] for depth in range(1, len(levels) + 1)]
+        for above in places[tap.name]:
+            first.setdefault(above, tap.order)
+    return sorted(taps, key=lambda tap: ([first[above] for above in places[tap.name]], tap.order))
 
 
 @app.command()
@@ -203,7 +218,7 @@ def new(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model file, builtin:NAME, a keras.applications name, or module:function.",
+            help="A model file or folder, a Hub address, builtin:NAME, an architecture's name, or module:function.",
             show_default=False,
         ),
     ],

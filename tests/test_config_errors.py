@@ -95,7 +95,10 @@ def test_a_wrong_value_is_met_with_what_is_expected(tmp_path: Path, added: str, 
     [
         ("{path: x}", "model.kind: missing; one of: application, bit, builder, hub, keras, savedmodel"),
         ("{kind: keras}", "model.path: missing: the model's file or folder, relative to this file, or builtin:NAME"),
-        ("{kind: 3, path: x}", "model.kind: expected one of: application, bit, builder, hub, keras, savedmodel; found 3"),
+        (
+            "{kind: 3, path: x}",
+            "model.kind: expected one of: application, bit, builder, hub, keras, savedmodel; found 3",
+        ),
         (
             "{kind: keras, path: x, sha256: 12}",
             "model.sha256: expected the 64 hexadecimal digits of a SHA-256; found '12'",

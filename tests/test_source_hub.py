@@ -6,6 +6,7 @@ import hashlib
 import os
 import resource
 import socket
+import subprocess
 import sys
 import tarfile
 import time
@@ -237,6 +238,19 @@ def test_a_cached_folder_that_lacks_its_graph_is_named(cache: Path) -> None:
     folder = cache / name_of(handle)
     (folder / "variables").mkdir(parents=True)
     assert refused(handle) == (f"{folder} in the cache holds no saved_model.pb", f"delete {folder}")
+
+
+def test_a_lock_of_a_process_that_has_ended_is_named_at_once(cache: Path) -> None:
+    handle = "http://127.0.0.1:1/model/1"
+    cache.mkdir()
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    lock = cache / f"{name_of(handle)}.lock"
+    lock.write_text(f"{socket.gethostname()}.{int(ended.stdout)}.0")
+    began = time.monotonic()
+    said, fix = refused(handle, timeout=60)
+    assert said == "a process that has ended left it locked"
+    assert fix == f"delete {lock}"
+    assert time.monotonic() - began < 30
 
 
 def test_a_lock_that_was_left_behind_is_named(cache: Path) -> None:

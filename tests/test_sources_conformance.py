@@ -11,9 +11,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-from saved_models import keras_file
+from saved_models import keras_file, plain
 
 from fmreport import config
 from fmreport.sources import SOURCES, Identity, TappableModel, _quiet, open_source
@@ -43,10 +44,26 @@ def of_builder(folder: Path) -> dict[str, Any]:
     return {"function": "conforming:make", "arguments": {"filters": 4}}
 
 
+def of_savedmodel(folder: Path) -> dict[str, Any]:
+    plain(keras).export(folder / "model", verbose=False)
+    return {"path": "model"}
+
+
+def of_hub(folder: Path) -> dict[str, Any]:
+    return {"handle": of_savedmodel(folder)["path"]}
+
+
+def of_bit(folder: Path) -> dict[str, Any]:
+    return {"variant": "R50x1"}
+
+
 MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "keras": of_keras,
     "application": of_application,
     "builder": of_builder,
+    "savedmodel": of_savedmodel,
+    "hub": of_hub,
+    "bit": of_bit,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""
 SIZES = {"application": (32, 40)}
@@ -142,7 +159,9 @@ def test_an_image_gives_the_same_in_any_batch(source: tuple[TappableModel, Any])
     together = run(source, names, images)
     for i in range(len(images)):
         for name, value in run(source, names, images[i : i + 1]).items():
-            np.testing.assert_allclose(value[0], together[name][i], rtol=1e-4, atol=1e-5)
+            # A convolution adds in another order for another batch, and rounding adds up through 53 of them.
+            rounding = 1e-4 * np.abs(value).max()
+            np.testing.assert_allclose(value[0], together[name][i], rtol=1e-4, atol=rounding)
 
 
 def test_what_is_appended_may_be_nested(source: tuple[TappableModel, Any]) -> None:

@@ -26,6 +26,7 @@ CLASS_NAME = r"^[A-Za-z]\w*$"
 SHA256 = r"^[0-9a-fA-F]{64}$"
 ORCID = r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$"
 DOI = r"^10\.\d{4,9}/\S+$"
+FILE = "file://"
 WITH_STEM = r"\{stem\}"
 
 PATTERNS = {
@@ -52,6 +53,8 @@ def portable(text: str, folder: Path | None) -> str:
     An absolute path becomes relative to `folder` where it lies inside, else `.../` and its last name; any other text
     stays as it is.
     """
+    if text.startswith(FILE):
+        return f"{FILE}{portable(text.removeprefix(FILE), folder)}"
     if folder is not None and Path(text).is_absolute() and Path(text).is_relative_to(folder):
         return Path(text).relative_to(folder).as_posix()
     for path in (PurePosixPath(text), PureWindowsPath(text)):

@@ -25,6 +25,8 @@ ATTACHED = {
 """Tables that travel inside the PDF."""
 
 MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
+BUILT = ("application", "bit")
+"""Kinds of models that are built here, with random weights where the config names none."""
 UNTRAINED = "The weights are random: nothing here was learned."
 FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
@@ -169,18 +171,16 @@ def _section(run: Run) -> Mapping[str, Any]:
 
 def _untrained(run: Run) -> bool:
     section = _section(run)
-    return section.get("kind") == "application" and section.get("weights") is None
+    return section.get("kind") in BUILT and section.get("weights") is None
 
 
 def _weights(section: Mapping[str, Any]) -> str:
     """Where the weights come from; empty where the config does not say."""
     kind, weights = section.get("kind"), section.get("weights")
-    if kind == "keras":
-        return f"as saved in {section['path']}"
-    if kind not in ("application", "builder"):
-        return ""
+    if kind in ("keras", "savedmodel", "hub"):
+        return f"as saved in {section['handle' if kind == 'hub' else 'path']}"
     if weights is None:
-        return "random, untrained" if kind == "application" else "as the function returns them"
+        return "random, untrained" if kind in BUILT else "as the function returns them"
     if kind == "application" and weights == "imagenet":
         return "imagenet, those of keras.applications"
     return f"read from {weights}"

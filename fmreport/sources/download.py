@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
 import ssl
@@ -142,6 +143,8 @@ def _wait_for_others(folder: Path, setting: str, timeout: int) -> None:
     lock = folder.with_name(f"{folder.name}.lock")
     size, since = -1, time.monotonic()
     while lock.exists():
+        if _is_abandoned(lock):
+            raise SourceError(f"{setting}: a process that has ended left it locked", fix=f"delete {lock}")
         if (now := _size(folder)) != size:
             size, since = now, time.monotonic()
         if time.monotonic() - since > timeout:
@@ -150,6 +153,20 @@ def _wait_for_others(folder: Path, setting: str, timeout: int) -> None:
                 fix=f"if none is downloading it, delete {lock}",
             )
         time.sleep(POLL)
+
+
+def _is_abandoned(lock: Path) -> bool:
+    """Whether the process that made a lock, `host.process.task`, was one of this machine and is no more."""
+    try:
+        host, process, _ = lock.read_text(encoding="utf-8").rsplit(".", 2)
+        if host != socket.gethostname():
+            return False
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):  # gone meanwhile, another user's, or no lock of tensorflow_hub
+        return False
+    return False
 
 
 def _size(folder: Path) -> int:

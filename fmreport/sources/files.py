@@ -32,7 +32,8 @@ def check(config: Config) -> None:
         return
     if isinstance(config.model, BuilderSection):
         _find_module(config, config.model.function)
-    if config.model.weights not in (None, "imagenet"):
+    by_name = config.model.kind == "application" and config.model.weights == "imagenet"
+    if config.model.weights is not None and not by_name:
         weights_file(config, str(config.model.weights), getattr(config.model, "sha256", None))
 
 

@@ -24,9 +24,7 @@ def open_model(config: Config, advance: Callable[[int, int], None] | None = None
     section = config.model
     assert isinstance(section, HubSection)
     folder, digest = resolve(config, section, advance)
-    local = section.handle.removeprefix("file://")
-    source = section.handle.removesuffix(local) + portable(local, config.folder)
-    identity = Identity("hub", source, digest, "", 0)
+    identity = Identity("hub", portable(section.handle, config.folder), digest, "", 0)
     model: TappableModel = opened(config, section, folder, identity, _setting(config, section))
     if is_address(section.handle):
         model.notes = (*model.notes, f"{section.handle} was read from {folder.name} in TensorFlow Hub's cache")
