@@ -22,7 +22,8 @@ from rich.table import Table
 
 from benchmarks.timing import compared, in_fresh_process, interleaved, peak
 
-MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224)}
+BIT = "BiT-R50x1, a SavedModel"
+MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224), BIT: (224, 224)}
 """Models and the size of their images."""
 WAYS = ("a: plain forward pass", "b: fmreport, all measures", "c: textbook, NumPy")
 
@@ -32,17 +33,10 @@ class Bench:
 
     def __init__(self, name: str, batch: int) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        import keras
-
-        from fmreport.sources import Identity
-        from fmreport.sources.keras_model import KerasModel
-        from fmreport.zoo.sd_unet import sd_unet
-
-        keras.utils.set_random_seed(0)
         self.size, self.batch = MODELS[name], batch
-        self.model = sd_unet(32) if name.startswith("SD") else keras.applications.ResNet50V2(weights=None)
-        self.tappable = KerasModel(self.model, Identity("benchmark", name, "", "", 0))
-        self.taps = [tap for tap in self.tappable.inventory(self.size)[1] if tap.type == "Conv2D"]
+        self.model, self.tappable = saved_bit() if name == BIT else keras_model(name)
+        self.every = self.tappable.inventory(self.size)[1]
+        self.taps = [tap for tap in self.every if tap.type == "Conv2D"]
         self.images = np.random.default_rng(0).uniform(0, 255, (batch, *self.size, 3)).astype(np.float32)
 
     def plain(self) -> Callable[[], object]:
@@ -50,22 +44,26 @@ class Bench:
         import tensorflow as tf
 
         spec = tf.TensorSpec(self.images.shape, tf.float32)
-        function = tf.function(lambda x: self.model(x, training=False), autograph=False).get_concrete_function(spec)
+        function = tf.function(self.model, autograph=False).get_concrete_function(spec)
         return lambda: function(tf.constant(self.images)).numpy()
 
-    def measured(self, *names: str) -> Callable[[], object]:
-        """The way (b), or the named measures alone."""
+    def measured(self, *names: str, every: bool = False) -> Callable[[], object]:
+        """The way (b), or the named measures alone; with `every`, on all that can be tapped."""
         from fmreport.extract import measuring
         from fmreport.measures import MEASURES, load
 
         measures = load(names or tuple(MEASURES))
-        function = measuring(self.tappable, self.taps, measures, size=self.size, batch=self.batch)
+        function = measuring(
+            self.tappable, self.every if every else self.taps, measures, size=self.size, batch=self.batch
+        )
         return lambda: function(self.images)
 
     def textbook(self) -> Callable[[], object]:
         """The way (c)."""
         import keras
 
+        if not isinstance(self.model, keras.Model):
+            raise TypeError("a SavedModel has no layers that Keras could return")
         outputs = [self.model.get_layer(tap.layer.replace("/", ".")).output for tap in self.taps]
         model = keras.Model(self.model.inputs, outputs)
         return lambda: [numpy_measures(maps) for maps in model.predict(self.images, verbose=0)]
@@ -73,6 +71,43 @@ class Bench:
     def way(self, name: str) -> Callable[[], object]:
         """One of `WAYS`."""
         return {WAYS[0]: self.plain, WAYS[1]: self.measured, WAYS[2]: self.textbook}[name]()
+
+
+def keras_model(name: str) -> tuple[Any, Any]:
+    """An untrained Keras model, and as fmreport opens it."""
+    import keras
+
+    from fmreport.sources import Identity
+    from fmreport.sources.keras_model import KerasModel
+    from fmreport.zoo.sd_unet import sd_unet
+
+    keras.utils.set_random_seed(0)
+    model = sd_unet(32) if name.startswith("SD") else keras.applications.ResNet50V2(weights=None)
+    return model, KerasModel(model, Identity("benchmark", name, "", "", 0))
+
+
+def saved_bit() -> tuple[Any, Any]:
+    """An R50x1 as TensorFlow loads it from a SavedModel, and as fmreport opens it."""
+    import tensorflow as tf
+
+    from fmreport import config as settings
+    from fmreport.sources import open_source
+    from fmreport.zoo.bit import bit
+
+    with tempfile.TemporaryDirectory() as folder:
+        bit("R50x1").export(f"{folder}/bit", verbose=False)
+        loaded = tf.saved_model.load(f"{folder}/bit")
+        data = {
+            "name": "benchmark",
+            "model": {"kind": "savedmodel", "path": "bit"},
+            "probes": [{"kind": "skimage", "names": ["cat"]}],
+        }
+
+        def plain(images: Any) -> Any:
+            # The function alone would let go of its variables.
+            return loaded.serve(images)
+
+        return plain, open_source(settings.from_dict(data, folder))
 
 
 def numpy_measures(maps: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,19 +131,25 @@ def numpy_measures(maps: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def ways_of(name: str) -> tuple[str, ...]:
+    """The ways that there are for a model: Keras taps no SavedModel."""
+    return WAYS[:2] if name == BIT else WAYS
+
+
 def times(name: str, batch: int, runs: int) -> dict[str, dict[str, float]]:
     """Medians of the three ways and of every measure alone."""
     from fmreport.measures import MEASURES
 
     bench = Bench(name, batch)
-    ways = {way: bench.way(way) for way in WAYS}
+    ways = {way: bench.way(way) for way in ways_of(name)}
+    ways[f"b on all {len(bench.every)} taps"] = bench.measured(every=True)
     ways |= {f"only {measure}": bench.measured("counts", measure) for measure in MEASURES if measure != "counts"}
     return compared(interleaved(ways, runs), WAYS[0])
 
 
 def memory(name: str, batch: int) -> dict[str, dict[str, float]]:
     """Peak megabytes of the three ways, each in a process of its own."""
-    return {way: in_fresh_process("benchmarks.overhead", "--peak", name, way, str(batch)) for way in WAYS}
+    return {way: in_fresh_process("benchmarks.overhead", "--peak", name, way, str(batch)) for way in ways_of(name)}
 
 
 def probes_peak(count: int) -> dict[str, float]:

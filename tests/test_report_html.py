@@ -18,6 +18,7 @@ from run_data import HOSTILE, sd_unet_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
+from fmreport.report.maps import Limit
 from fmreport.report.page import Page
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
@@ -282,6 +283,18 @@ def test_a_budget_is_kept_by_smaller_maps_and_the_report_says_so() -> None:
     small = html.render(run, template_dir=None, budget_mb=4)
     assert len(small) <= 4e6
     assert re.search(rb"within its size budget, maps are drawn at \d+ pixels a side at most", small)
+
+
+def test_where_smaller_maps_are_not_enough_fewer_channels_are_shown_random_ones_among_them() -> None:
+    run = sd_unet_run()
+    least = html.render(run, template_dir=None, budget_mb=1.5)
+    assert len(least) <= 1.5e6
+    assert re.search(rb"area-averaged, and \d+ channels of each layer at most", least)
+    for tap in build.build(run, limit=Limit(8, 4)).taps:
+        assert tap.maps is not None
+        labels = [label for block in tap.maps.blocks for label in block.labels]
+        assert len(labels) <= 4
+        assert labels[-1].random == tap.maps.has_random
 
 
 def test_a_budget_that_no_maps_can_keep_is_an_error_with_the_size_that_would_do() -> None:

@@ -34,15 +34,15 @@ FEEDS = {"image": "the image"}
 Advance = Callable[[int, int], None]
 
 
-def build(run: Run, *, tile_limit: int | None = None, advance: Advance = lambda done, total: None) -> page.Page:
-    """The page of a run; `tile_limit` in pixels averages larger tiles down; `advance(done, total)` after each tap."""
+def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambda done, total: None) -> page.Page:
+    """The page of a run; `limit` says what a size budget leaves of its maps; `advance(done, total)` after each tap."""
     facts, config = run.facts, run.facts.config
     photos = tuple(_photos(run))
     scale = str(config.get("figures", {}).get("scale", "channel"))
     settings = maps.Settings(
         scale=scale,
         photos={photo.name: photo for photo in photos},
-        tile_limit=tile_limit,
+        limit=limit,
     )
     inventory, missing = tables.missing(run)
     unseen = len(facts.probes) - len(photos)
@@ -68,7 +68,7 @@ def build(run: Run, *, tile_limit: int | None = None, advance: Advance = lambda 
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         figures=tuple(_figures(run)),
         table=tables.layer_table(run),
-        maps_intro=maps.introduction(run, scale, tile_limit),
+        maps_intro=maps.introduction(run, scale, limit),
         taps=tuple(taps.sections(run, settings, advance)),
         inventory=inventory,
         missing=missing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,14 +19,24 @@ SMALLEST_ROW = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a size budget leaves of the maps of each tap."""
+
+    tile: int
+    """Longest side of a tile in pixels."""
+    channels: int | None = None
+    """Channels shown; None for all that the run has."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is the same for the maps of all taps."""
 
     scale: str
     """`channel` or `tap`: what the colours span."""
     photos: Mapping[str, page.Photo]
-    tile_limit: int | None
-    """Longest side of a tile in pixels where a budget asks for smaller ones."""
+    limit: Limit | None
+    """None where no budget asks for less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,9 @@ class TapWords:
 
 def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> page.Maps:
     """The mosaic: blocks of at most 16 channels, one strip of maps per probe in each."""
-    drawn = tiles if settings.tile_limit is None else mosaics.shrink(tiles, settings.tile_limit)
+    if settings.limit is not None and settings.limit.channels is not None:
+        tiles = _fewer(tiles, settings.limit.channels)
+    drawn = tiles if settings.limit is None else mosaics.shrink(tiles, settings.limit.tile)
     scale = mosaics.scale_of(tiles, signed=signed, mode=settings.scale)
     indices = mosaics.levels(drawn, scale)
     count = len(tiles.channels)
@@ -74,8 +86,24 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
     )
 
 
-def introduction(run: Run, scale: str, tile_limit: int | None) -> tuple[str, ...]:
-    """How to read the maps of every tap, a sentence or two each; `tile_limit` as in `Settings`."""
+def _fewer(tiles: Tiles, count: int) -> Tiles:
+    """The best and, in their share, the random ones of the channels."""
+    random = int((~tiles.chosen).sum())
+    best = len(tiles.channels) - random
+    drawn = min(random, -(-random * count // max(len(tiles.channels), 1)))
+    kept = np.r_[: min(best, count - drawn), best : best + drawn]
+    return replace(
+        tiles,
+        channels=tiles.channels[kept],
+        chosen=tiles.chosen[kept],
+        values=tiles.values[:, kept],
+        low=tiles.low[:, kept],
+        high=tiles.high[:, kept],
+    )
+
+
+def introduction(run: Run, scale: str, limit: Limit | None) -> tuple[str, ...]:
+    """How to read the maps of every tap, a sentence or two each; `limit` as in `Settings`."""
     probes = len(run.facts.probes)
     spans = "its own colour scale, the same for every picture" if scale == "channel" else "the colour scale of its tap"
     signed = (
@@ -86,12 +114,15 @@ def introduction(run: Run, scale: str, tile_limit: int | None) -> tuple[str, ...
         f"Silent means zero at every position of every image of this probe set ({plural(probes, 'image')}). "
         "Maps correlate with what is in a picture; they do not show what causes an output."
     )
-    smaller = (
-        f"To keep this file within its size budget, maps are drawn at {tile_limit} pixels a side at most, "
-        "area-averaged; the run folder holds them larger."
-    )
+    smaller = ""
+    if limit is not None:
+        fewer = f", and {limit.channels} channels of each layer at most" if limit.channels else ""
+        smaller = (
+            f"To keep this file within its size budget, maps are drawn at {limit.tile} pixels a side at most, "
+            f"area-averaged{fewer}; the run folder holds all of it."
+        )
     columns = "Columns are channels, numbered from 0; rows are pictures. Pixels are those of the layer's own grid."
-    return (columns, run.facts.channel_rule, signed, silent, *([smaller] if tile_limit else []))
+    return (columns, run.facts.channel_rule, signed, silent, *([smaller] if smaller else []))
 
 
 def _strip(photo: page.Photo, data: bytes, alt: str) -> page.Strip:

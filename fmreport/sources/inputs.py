@@ -15,6 +15,8 @@ from fmreport.sources import InputSpec
 Size = tuple[int, int]
 CHANNELS = (1, 3, 4)
 """Numbers of channels that pictures have."""
+SMALLEST = 16
+"""Rows or columns below which nothing is to be seen on a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,19 @@ class Inputs:
         """The input that images are fed to."""
         spec = self.specs[self.feeds.index("image")]
         return InputSpec(spec.name, *_as_image(spec))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of an input that does not look like a picture's."""
+        (height, width), channels = _as_image(self.specs[self.feeds.index("image")])
+        if not height or not width or (min(height, width) >= SMALLEST and max(height, width) < 3 * min(height, width)):
+            return ()
+        note = (
+            f"the input is {height} x {width} x {channels}, hardly a picture: if it holds something else, such as a "
+            "spectrogram (time x frequency), the rows and columns of every map are its axes, and photographs are "
+            "foreign to the model: read the numbers as those of any input, not of what it was made for"
+        )
+        return (note,)
 
     def channels_first(self, i: int) -> bool:
         """Whether an input takes images as `(C, H, W)`."""

@@ -16,6 +16,7 @@ from fmreport.sources.code import importable, load_object
 from fmreport.sources.files import model_file, where
 from fmreport.sources.keras_listing import parameters
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.quiet import quiet
 
 UNKNOWN_CLASS = re.compile(
     r"(?:Unknown (?:layer|object|\w+ function)|Could not locate (?:class|function)):? '?([\w>]+)'?"
@@ -71,7 +72,8 @@ def _with_tf_keras(path: Path, custom: dict[str, Any], *, trusted: bool) -> tupl
 
     # It takes safe_mode for its own .keras files only; what the others hold was looked through before.
     options = {"safe_mode": not trusted} if path.suffix == ".keras" else {}
-    model = tf_keras.models.load_model(str(path), custom_objects=custom, compile=False, **options)
+    with quiet():
+        model = tf_keras.models.load_model(str(path), custom_objects=custom, compile=False, **options)
     if not isinstance(model, tf_keras.layers.Layer):
-        raise TypeError("it is a SavedModel without Keras layers")
+        raise TypeError("it is a SavedModel without Keras layers, which kind: savedmodel opens")
     return model, f"tf_keras {tf_keras.__version__}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from fmreport.sources.graph.flat import of_function
 from fmreport.sources.graph.frozen import frozen
 from fmreport.sources.graph.model import GraphModel
 from fmreport.sources.graph.refused import refuse_operations
+from fmreport.sources.quiet import quiet
 
 HUB_MODULE = "tfhub_module.pb"
 """The file that tells a module of TF1 Hub from a SavedModel."""
@@ -43,7 +42,7 @@ def opened(config: Config, section: GraphSection, folder: Path, identity: Identi
     # Before TensorFlow 2, a hub module had one graph for use and others for training, told apart by tags.
     tags: list[str] | None = [] if (folder / HUB_MODULE).is_file() else None
     try:
-        with _quiet():
+        with quiet():
             loaded = tf.compat.v1.saved_model.load_v2(str(folder), tags=tags)
     except Exception as error:
         raise SourceError(
@@ -52,7 +51,7 @@ def opened(config: Config, section: GraphSection, folder: Path, identity: Identi
         ) from error
     function = _function(loaded, section.signature, f"{config.where('model', 'signature')}: model.signature")
     try:
-        with _quiet():
+        with quiet():
             graph = of_function(function, loaded)
     except Exception as error:
         raise SourceError(
@@ -60,18 +59,6 @@ def opened(config: Config, section: GraphSection, folder: Path, identity: Identi
             fix="name another function under model.signature, or save the model as .keras",
         ) from error
     return GraphModel(graph, identity, section, notes)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back what TensorFlow logs of variables of TensorFlow 1 that Python does not see."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _function(loaded: Any, name: str | None, setting: str) -> Any:

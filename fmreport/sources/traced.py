@@ -26,7 +26,7 @@ class TracedModel(ABC):
     """Traces the model into a graph: once to list layers, once for each function that is asked for."""
 
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
-        self.identity, self.notes, self._inputs = identity, notes, inputs
+        self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs
         self.batch, self.image_input = inputs.batch, inputs.image
 
     @abstractmethod
