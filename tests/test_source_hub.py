@@ -18,10 +18,13 @@ from typing import Any
 import hub_server as server
 import pytest
 import tensorflow as tf
+from bit_exports import EXPORTS, FOLDERS
+from bit_parts import SIZE, check_parts
+from bit_reference import FULL, SMALL, weights
 
 from fmreport import config
 from fmreport.errors import SourceError
-from fmreport.sources import check, files, hub, open_source
+from fmreport.sources import TappableModel, check, files, hub, open_source
 
 PATH = "google/bit/m-r50x1/1"
 
@@ -410,3 +413,26 @@ def test_the_record_of_a_local_model_names_no_machine(spelled: str, tmp_path: Pa
     saved(tmp_path / "model")
     model = open_source(settings(spelled.format(tmp_path), tmp_path / "elsewhere"))
     assert model.identity.source == spelled.format("...")
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_a_network_is_downloaded_and_all_its_parts_are_found(kind: str, cache: Path, tmp_path: Path) -> None:
+    drawn = weights(**SMALL)
+    EXPORTS[kind](tmp_path / "published", drawn)
+    with server.serving(tmp_path / "published") as running:
+        check_parts(opened_at(running.handle(kind)), kind, drawn, 509_008)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["tf_keras", "hub_resource"])
+def test_r50x1_is_downloaded_and_all_its_parts_are_found(kind: str, cache: Path, tmp_path: Path) -> None:
+    drawn = weights(**FULL)
+    EXPORTS[kind](tmp_path / "published", drawn)
+    with server.serving(tmp_path / "published") as running:
+        check_parts(opened_at(running.handle(kind)), kind, drawn, 23_500_352)
+
+
+def opened_at(handle: str) -> TappableModel:
+    return open_source(
+        settings(handle, timeout=60).model_copy(update={"preprocess": config.PreprocessSection(size=SIZE)})
+    )
