@@ -119,7 +119,7 @@ class Column:
 LAYERS = (
     Column("tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output"),
     Column("layer", "", "path of the layer"),
-    Column("type", "", "class of the layer"),
+    Column("type", "", "class of the layer; Scope: a part of a saved graph that holds layers"),
     Column("order", "count", "position among all taps of the model, in the order in which it runs, from 1"),
     Column("index", "count", "position among the model's taps of the same type, from 1"),
     Column("shape", "", "sizes of one image's activations, channels last"),
