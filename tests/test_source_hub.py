@@ -21,6 +21,7 @@ import tensorflow as tf
 from bit_exports import EXPORTS, FOLDERS
 from bit_parts import SIZE, check_parts
 from bit_reference import FULL, SMALL, weights
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from fmreport import config
 from fmreport.errors import SourceError
@@ -40,10 +41,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    """The folder that a server hands out; it is only unpacked here, so its content need be no model."""
+    """The folder that a server hands out: a graph without operations, for it is only unpacked and checked here."""
     folder = tmp_path / "published" / PATH
     (folder / "variables").mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "saved_model.pb").write_bytes(SavedModel(saved_model_schema_version=1).SerializeToString())
     (folder / "variables" / "variables.data-00000-of-00001").write_bytes(os.urandom(1_300_000))
     return folder
 
