@@ -187,7 +187,13 @@ def inventory(config: Config) -> Inventory:
 def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
     """The config's preprocessing, completed by what the model is known to need."""
     image, known = model.image_input, _known_recipe(config)
-    return probes.resolve(config.preprocess, default_like=known, model_size=image.size, model_channels=image.channels)
+    made = probes.resolve(config.preprocess, default_like=known, model_size=image.size, model_channels=image.channels)
+    if image.bounds is not None:
+        try:
+            made.check_integers(*image.bounds)
+        except ProbeError as error:
+            raise ProbeError(f"{config.where('preprocess')}: preprocess: {error}", fix=error.fix) from error
+    return made
 
 
 def _known_recipe(config: Config) -> str | None:

@@ -86,6 +86,12 @@ def test_text_that_yaml_would_take_for_something_else_is_quoted(text: str) -> No
     assert scalar(text).isprintable()
 
 
+def test_a_tf_lite_file_is_refused_as_such() -> None:
+    with pytest.raises(ConfigError, match="TF Lite file, whose layers cannot be tapped") as caught:
+        new_config("models/net.tflite", TEMPLATE)
+    assert caught.value.fix == "give the Keras model or SavedModel that it was made of"
+
+
 @pytest.mark.parametrize("text", ["", "two words", "builtin:", "a:b:c", "50ResNet"])
 def test_what_names_no_model_is_refused_with_what_would(text: str) -> None:
     with pytest.raises(ConfigError, match="names no model") as caught:

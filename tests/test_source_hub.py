@@ -126,7 +126,8 @@ def test_another_model_than_the_pinned_one_is_refused(published: Path, cache: Pa
         handle = running.handle(PATH)
         with pytest.raises(SourceError) as caught:
             resolved(handle, sha256="0" * 64)
-    assert str(caught.value) == f"CONFIG: model.sha256: the file has SHA-256 {digest}, the config pins {'0' * 64}"
+    together = "the unpacked files, by name and content, have together the SHA-256"
+    assert str(caught.value) == f"CONFIG: model.sha256: {together} {digest}, the config pins {'0' * 64}"
     delete = f"delete {cache / name_of(handle)} to download it again"
     assert caught.value.fix == f"{delete}, or write the new hash into the config"
     assert resolved(handle, sha256=digest.upper())[1] == digest
@@ -177,9 +178,28 @@ def test_an_archive_without_a_model_is_not_kept(published: Path, cache: Path) ->
     (published / "saved_model.pb").rename(published / "model.json")
     with server.serving(published.parents[3]) as running:
         said, fix = refused(running.handle(PATH))
-    assert said == "cannot be downloaded: the archive holds no saved_model.pb"
+    assert said == "the archive that was downloaded holds no saved_model.pb"
     assert "TF.js" in fix
     assert list(cache.iterdir()) == []
+
+
+def test_an_archive_whose_files_stand_in_a_folder_says_which(published: Path, cache: Path) -> None:
+    inner = published / "exported"
+    inner.mkdir()
+    (published / "saved_model.pb").rename(inner / "saved_model.pb")
+    with server.serving(published.parents[3]) as running:
+        said, fix = refused(running.handle(PATH))
+    assert said == "the archive holds saved_model.pb in a folder of its own, exported/, not at its top"
+    assert fix.startswith("pack it anew from inside that folder (tar czf model.tar.gz -C exported .)")
+    assert list(cache.iterdir()) == []
+
+
+def test_a_damaged_model_in_the_cache_says_what_to_delete(published: Path, cache: Path) -> None:
+    with server.serving(published.parents[3]) as running:
+        handle = running.handle(PATH)
+        with pytest.raises(SourceError) as caught:
+            open_source(settings(handle))
+    assert caught.value.fix == f"delete {cache / name_of(handle)} to download it again"
 
 
 def test_an_interrupted_download_leaves_nothing(published: Path, cache: Path) -> None:

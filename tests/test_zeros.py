@@ -144,6 +144,14 @@ def test_an_operation_without_an_entry_is_unknown_and_named() -> None:
         assert zeros_of(tf.math.bessel_i0(x), {}) == (UNKNOWN, "operation BesselI0")
 
 
+def test_a_chain_longer_than_python_calls_functions_is_read() -> None:
+    with tf.Graph().as_default():
+        x = tf.nn.relu(tf.compat.v1.placeholder(tf.float32, (2, 3)))
+        for _ in range(2000):
+            x = tf.abs(x)
+        assert zeros_of(x, {})[0] == BY_DESIGN
+
+
 def test_a_loop_ends() -> None:
     with tf.Graph().as_default():
         tf.compat.v1.disable_control_flow_v2()

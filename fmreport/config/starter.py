@@ -64,6 +64,11 @@ def _kind(model: str) -> str:
         return "bit"
     if model.lower().endswith(_SAVED):
         return "keras"
+    if model.lower().endswith(".tflite"):
+        raise ConfigError(
+            f"{model!r} is a TF Lite file, whose layers cannot be tapped",
+            fix="give the Keras model or SavedModel that it was made of",
+        )
     # A folder is told by its slash: what stands on this machine's disk must not change what the text means.
     if model.endswith(".pb") or "/" in model or "\\" in model:
         return "savedmodel"

@@ -20,6 +20,9 @@ CHANNELS = {"rgb": 3, "bgr": 3, "grey": 1}
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
 
+LEVELS = 32
+"""Fewer integers than this leave little of a picture."""
+
 _RESIZES = {
     "stretch": "stretched to {size}",
     "crop": "scaled to cover {size} and cropped to its centre",
@@ -61,6 +64,18 @@ class Preprocess:
         if self.std:
             values /= np.asarray(self.std)
         return np.ascontiguousarray(values, dtype=np.float32)
+
+    def check_integers(self, smallest: float, largest: float) -> None:
+        """Raises `ProbeError` where images are not fed to a model that takes integers from `smallest` to `largest`."""
+        ends = np.array(self.range)[:, None] - np.asarray(self.mean or (0.0,))
+        ends /= np.asarray(self.std or (1.0,))
+        low, high = float(ends.min()), float(ends.max())
+        if low < smallest or high > largest or high - low < LEVELS - 1:
+            raise ProbeError(
+                f"the model takes integers from {smallest:.0f} to {largest:.0f}, and images come as {low:g} to "
+                f"{high:g}",
+                fix="write range: [0, 255], without mean and std, or the range of integers that the model was made for",
+            )
 
     def apply_mask(self, mask: np.ndarray) -> np.ndarray:
         """`(h, w)` uint8 of a mask `(H, W)`: nearest pixel, in the place where `apply` puts the image.

@@ -37,6 +37,8 @@ class InputSpec:
     name: str
     size: tuple[int | None, int | None] | None
     channels: int | None
+    bounds: tuple[float, float] | None = None
+    """Smallest and largest number, of a model that takes integers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,13 @@ def summary(error: BaseException) -> str:
     return (line or type(error).__name__)[:300]
 
 
+def mend(error: BaseException, otherwise: str) -> str:
+    """The next step after what TensorFlow says of a graph."""
+    if "not registered" in str(error):
+        return "install the package that brings this operation, or save the model without it"
+    return otherwise
+
+
 def _embedded(data: bytes) -> Iterator[Any]:
     """The JSON objects inside a binary file."""
     text, decoder, at = data.decode("latin-1"), json.JSONDecoder(), 0

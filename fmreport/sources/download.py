@@ -61,10 +61,16 @@ def fetch(handle: str, setting: str, timeout: int, advance: Advance | None) -> P
             what, fix = _explained(error, resolver)
             raise SourceError(f"{setting} cannot be downloaded: {what}", fix=fix) from error
     if not (folder / "saved_model.pb").is_file():
+        inside = sorted(path.parent.name for path in folder.glob("*/saved_model.pb"))
         shutil.rmtree(folder, ignore_errors=True)
         folder.with_name(f"{folder.name}.descriptor.txt").unlink(missing_ok=True)
+        if inside:
+            raise SourceError(
+                f"{setting}: the archive holds saved_model.pb in a folder of its own, {inside[0]}/, not at its top",
+                fix=f"pack it anew from inside that folder (tar czf model.tar.gz -C {inside[0]} .), or {BY_HAND}",
+            )
         raise SourceError(
-            f"{setting} cannot be downloaded: the archive holds no saved_model.pb",
+            f"{setting}: the archive that was downloaded holds no saved_model.pb",
             fix="check that the address is that of a TensorFlow model, not of one for TF Lite or TF.js",
         )
     return folder

@@ -53,6 +53,11 @@ def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:
     shown = f"{where(config, 'path')}: {section.path}"
     if path.is_dir():
         _check_folder(path, shown, section.path)
+    if path.suffix.lower() == ".tflite":
+        raise SourceError(
+            f"{shown} is a TF Lite file, whose layers cannot be tapped",
+            fix="give the Keras model or SavedModel that it was made of",
+        )
     if path.is_file() and path.suffix != ".pb":
         raise SourceError(
             f"{shown} is no saved graph by its name",
@@ -131,10 +136,15 @@ def checked_hash(
         ) from error
     if pinned is not None and actual != pinned.lower():
         raise SourceError(
-            f"{where(config, 'sha256')}: the file has SHA-256 {actual}, the config pins {pinned}",
+            f"{where(config, 'sha256')}: {_hashed(path)} SHA-256 {actual}, the config pins {pinned}",
             fix=f"{restore}, or write the new hash into the config",
         )
     return actual
+
+
+def _hashed(path: Path) -> str:
+    # Of a folder, whoever pins may have hashed the archive that it came in.
+    return "the unpacked files, by name and content, have together the" if path.is_dir() else "the file has"
 
 
 def _find_module(config: Config, function: str) -> None:

@@ -25,10 +25,16 @@ def open_model(config: Config, advance: Callable[[int, int], None] | None = None
     assert isinstance(section, HubSection)
     folder, digest = resolve(config, section, advance)
     identity = Identity("hub", portable(section.handle, config.folder), digest, "", 0)
-    model: TappableModel = opened(config, section, folder, identity, _setting(config, section))
-    if is_address(section.handle):
-        model.notes = (*model.notes, f"{section.handle} was read from {folder.name} in TensorFlow Hub's cache")
+    setting = _setting(config, section)
+    if not is_address(section.handle):
+        return opened(config, section, folder, identity, setting)
+    model: TappableModel = opened(config, section, folder, identity, setting, restore=_again(folder))
+    model.notes = (*model.notes, f"{section.handle} was read from {folder.name} in TensorFlow Hub's cache")
     return model
+
+
+def _again(folder: Path) -> str:
+    return f"delete {folder} to download it again"
 
 
 def resolve(config: Config, section: HubSection, advance: Callable[[int, int], None] | None = None) -> tuple[Path, str]:
@@ -41,8 +47,7 @@ def resolve(config: Config, section: HubSection, advance: Callable[[int, int], N
         return local
     download = _downloader(_setting(config, section))
     folder: Path = download.fetch(section.handle, _setting(config, section), section.timeout, advance)
-    restore = f"delete {folder} to download it again"
-    return folder, checked_hash(config, "handle", folder, section.sha256, restore=restore)
+    return folder, checked_hash(config, "handle", folder, section.sha256, restore=_again(folder))
 
 
 def _setting(config: Config, section: HubSection) -> str:

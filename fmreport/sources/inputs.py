@@ -32,13 +32,14 @@ class Inputs:
     @property
     def batch(self) -> int | None:
         """The only batch size that the model takes; None where it takes any."""
-        return next((int(spec.shape[0]) for spec in self.specs if spec.shape[0]), None)
+        taken = (spec.shape[0] for spec, feed in zip(self.specs, self.feeds, strict=True) if feed == "image")
+        return next((int(size) for size in taken if size), None)
 
     @property
     def image(self) -> InputSpec:
         """The input that images are fed to."""
         spec = self.specs[self.feeds.index("image")]
-        return InputSpec(spec.name, *_as_image(spec))
+        return InputSpec(spec.name, *_as_image(spec), bounds=_bounds(spec.dtype))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -62,11 +63,13 @@ class Inputs:
         tensors = []
         for i, (spec, feed) in enumerate(zip(self.specs, self.feeds, strict=True)):
             if feed == "image":
+                whole = tf.round(images) if spec.dtype.is_integer else images
                 tensors.append(
-                    tf.cast(tf.transpose(images, (0, 3, 1, 2)) if self.channels_first(i) else images, spec.dtype)
+                    tf.cast(tf.transpose(whole, (0, 3, 1, 2)) if self.channels_first(i) else whole, spec.dtype)
                 )
             else:
-                shape = [batch, *(1 if side is None else side for side in spec.shape[1:])]
+                sides = spec.shape.as_list() if spec.shape.rank is not None else []
+                shape = [side if side is not None else 1 if axis else batch for axis, side in enumerate(sides)]
                 tensors.append(tf.ones(shape, spec.dtype) if feed == "ones" else tf.zeros(shape, spec.dtype))
         return tensors
 
@@ -86,6 +89,8 @@ def inputs_of(model: Any, feeds: Mapping[str, str], size: Size | None) -> Inputs
 def settled(structure: Any, specs: Sequence[tf.TensorSpec], feeds: Mapping[str, str]) -> Inputs:
     """Inputs with what each is fed; raises `SourceError` as `inputs_of` does."""
     names = [spec.name for spec in specs]
+    if not names:
+        raise SourceError("the model takes no input", fix="name another of its functions under model.signature")
     if unknown := [name for name in feeds if name not in names]:
         raise SourceError(f"model.inputs: the model has no input named {unknown[0]}", fix=nearest(unknown[0], names))
     if len(names) == 1:
@@ -98,7 +103,7 @@ def settled(structure: Any, specs: Sequence[tf.TensorSpec], feeds: Mapping[str, 
             fix="write under model, with image, zeros or ones for each: "
             f"inputs: {{{', '.join(f'{name}: {feed}' for name, feed in guess.items())}}}",
         )
-    inputs = Inputs(structure, tuple(specs), tuple(feeds[name] for name in names))
+    inputs = Inputs(structure, tuple(_open(spec, feeds[spec.name]) for spec in specs), tuple(feeds[n] for n in names))
     _check_images(inputs)
     return inputs
 
@@ -134,14 +139,31 @@ def _spec(shape: Sequence[int | None], name: str, size: Size | None) -> tf.Tenso
     return tf.TensorSpec((None, *sides, *shape[-1:]), tf.float32, name)
 
 
+def _open(spec: tf.TensorSpec, feed: str) -> tf.TensorSpec:
+    """An input of unknown rank takes images of any size, if it is fed them."""
+    free = spec.shape.rank is None and feed == "image"
+    return tf.TensorSpec((None, None, None, None), spec.dtype, spec.name) if free else spec
+
+
+def _bounds(dtype: tf.DType) -> tuple[float, float] | None:
+    """The smallest and largest number of an integer format."""
+    return (float(dtype.min), float(dtype.max)) if dtype.is_integer else None
+
+
 def _check_images(inputs: Inputs) -> None:
     """Every input that is fed the image must be able to hold one, and all of them the same."""
     images = [spec for spec, feed in zip(inputs.specs, inputs.feeds, strict=True) if feed == "image"]
     for spec in images:
         if spec.shape.rank != 4:
             raise SourceError(
-                f"the input {spec.name} takes {_shown(spec)}, which is no image",
-                fix="an image has height, width and channels; feed what is none zeros or ones in model.inputs",
+                f"the input {spec.name} takes {_whole(spec)}, and a batch of images has four axes",
+                fix="feed what is no image zeros or ones in model.inputs; else save the model with an input "
+                "(batch, height, width, channels)",
+            )
+        if not (spec.dtype.is_floating or spec.dtype.is_integer):
+            raise SourceError(
+                f"the input {spec.name} takes {spec.dtype.name}, which no picture is fed as",
+                fix="save the model with an input of numbers: the part behind the decoding of files",
             )
     taken = {_as_image(spec) for spec in images}
     if len(taken) > 1:
@@ -152,7 +174,15 @@ def _check_images(inputs: Inputs) -> None:
 
 
 def _shown(spec: tf.TensorSpec) -> str:
+    if spec.shape.rank is None:
+        return "any shape"
     return " x ".join("any" if side is None else str(side) for side in spec.shape[1:]) or "one number"
+
+
+def _whole(spec: tf.TensorSpec) -> str:
+    """Format and shape, the batch included."""
+    sides = ", ".join("any" if side is None else str(side) for side in spec.shape)
+    return f"{spec.dtype.name} of shape ({sides})"
 
 
 def _is_picture(spec: tf.TensorSpec) -> bool:

@@ -15,10 +15,10 @@ from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.inputs import Inputs, Size
 from fmreport.sources.layout import Layout
-from fmreport.sources.listing import Listing
+from fmreport.sources.listing import Listing, Output
 
 T = TypeVar("T")
-PROBING_BATCH = 3
+PROBING_BATCH = 101
 """Images in the trace that lists layers: an unusual number, so that an axis that is no batch is not taken for one."""
 
 
@@ -54,6 +54,8 @@ class TracedModel(ABC):
                     f"{lost[0]} is not called for images of {size[0]} x {size[1]} in batches of {batch}",
                     fix="leave it out under exclude; a model that runs other layers each time cannot be tapped there",
                 )
+            for tap in taps:
+                _check_shape(made[tap.name], tap, batch)
             return then({tap.name: made[tap.name].activations for tap in taps})
 
         function = self._traced(pick, size, batch)
@@ -80,6 +82,8 @@ class TracedModel(ABC):
             layout = Layout((tensor, self._inputs.channels_first(i)) for i, tensor in enumerate(fed))
             try:
                 listing = self._call(fed, layout, batch)
+            except SourceError:
+                raise
             except Exception as error:
                 raise SourceError(
                     f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
@@ -89,6 +93,16 @@ class TracedModel(ABC):
 
         return tf.function(call, autograph=False).get_concrete_function(
             tf.TensorSpec((batch, *size, channels), tf.float32)
+        )
+
+
+def _check_shape(output: Output, tap: Tap, batch: int) -> None:
+    """Raises where a tap does not have the listed shape for each image of a batch."""
+    if output.tensor.shape[0] != batch or output.shape != tap.shape:
+        raise SourceError(
+            f"{tap.name} has the shape {tuple(output.tensor.shape)} for {batch} images, not that of its list entry, "
+            f"{tap.shape}, for each",
+            fix="leave it out under exclude: its first axis is not the batch",
         )
 
 

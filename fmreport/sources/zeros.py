@@ -66,12 +66,34 @@ def zeros_of(tensor: Any, known: dict[str, Verdict]) -> Verdict:
 
     `known` holds the answers for tensors of the same graph by name, and receives the new ones.
     """
-    name = tensor.name
-    if name not in known:
-        # A graph may hold a loop (`While` in TF1 form), which must not be walked for ever.
-        known[name] = (UNKNOWN, "a loop")
-        known[name] = _decide(tensor, known)
-    return known[name]
+    # By name, the last one in need of nothing but what is known: a graph can be deeper than Python calls functions.
+    waiting = {tensor.name: tensor} if tensor.name not in known else {}
+    while waiting:
+        name, current = next(reversed(waiting.items()))
+        try:
+            known[name] = _decide(current, known)
+        except _Needed as needed:
+            if needed.tensor.name in waiting:
+                # A graph may hold a loop (`While` in TF1 form), which must not be walked for ever.
+                known[needed.tensor.name] = (UNKNOWN, "a loop")
+            else:
+                waiting[needed.tensor.name] = needed.tensor
+        else:
+            del waiting[name]
+    return known[tensor.name]
+
+
+class _Needed(Exception):  # noqa: N818
+    """The answer for another tensor is needed first."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+
+def _answer(tensor: Any, known: dict[str, Verdict]) -> Verdict:
+    if tensor.name not in known:
+        raise _Needed(tensor)
+    return known[tensor.name]
 
 
 def _decide(tensor: Any, known: dict[str, Verdict]) -> Verdict:
@@ -83,10 +105,10 @@ def _decide(tensor: Any, known: dict[str, Verdict]) -> Verdict:
     if kind in ALL_OF:
         return _all_of(tensor, inputs, known)
     if kind in PASSES or kind in ("PadV2", "ClipByValue") or ENDS.get(kind) == "a quotient":
-        verdict = zeros_of(inputs[0], known)
+        verdict = _answer(inputs[0], known)
         return (BY_CHANCE, ENDS[kind]) if kind in ENDS and verdict[0] == BY_CHANCE else verdict
     if kind == "Split":
-        return zeros_of(inputs[1], known)
+        return _answer(inputs[1], known)
     return (BY_CHANCE, ENDS[kind]) if kind in ENDS else (UNKNOWN, f"operation {kind}")
 
 
@@ -102,7 +124,7 @@ def _made_here(kind: str, inputs: list[Any]) -> str:
 
 
 def _any_of(kind: str, inputs: list[Any], known: dict[str, Verdict]) -> Verdict:
-    verdicts = [zeros_of(each, known) for each in inputs if each.dtype.name.startswith(NUMBERS)]
+    verdicts = [_answer(each, known) for each in inputs if each.dtype.name.startswith(NUMBERS)]
     for wanted in (BY_DESIGN, UNKNOWN):
         if found := next((verdict for verdict in verdicts if verdict[0] == wanted), None):
             return found
@@ -113,7 +135,7 @@ def _all_of(tensor: Any, inputs: list[Any], known: dict[str, Verdict]) -> Verdic
     parts = [each for each in inputs if not _is_zero(each)]
     if _opposed(parts):
         return BY_CHANCE, "a slope below zero that is learned"
-    verdicts = [zeros_of(each, known) for each in parts]
+    verdicts = [_answer(each, known) for each in parts]
     designed = parts and all(verdict[0] == BY_DESIGN for verdict in verdicts)
     # What is spread over the others, such as their mean, is hardly ever zero where they are.
     if designed and all(each.shape.as_list() == tensor.shape.as_list() and not _behind(each, "Mean") for each in parts):

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fmreport.sources.graph.inlining import captures, inlined
+from fmreport.sources.graph.inlining import captures, inlined, register
 from fmreport.sources.graph.places import Place, Places
 
 STATE = ("VariableV2", "Variable")
@@ -49,17 +49,18 @@ def of_function(function: Any, owner: Any) -> FlatGraph:
     """The graph of a `ConcreteFunction`, and what holds its variables."""
     graph, frozen = inlined(function)
     held = {} if frozen else captures(function)
-    variables = _constants(graph) if frozen else _variables(function, held) | _state(graph)
+    # Whoever saves a model without variables saves its weights as constants.
+    variables = {} if frozen else _variables(function, held) | _state(graph)
     own = [tensor for tensor in function.inputs if tensor.op.name not in captures(function)]
     specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in own)
     outputs = tuple(tensor.name for tensor in function.outputs)
-    return FlatGraph(
-        _bare(graph), specs, outputs, held, variables, Places(function.graph.as_graph_def()).of, (owner, function)
-    )
+    place = Places(function.graph.as_graph_def()).of
+    return FlatGraph(_bare(graph), specs, outputs, held, variables or _constants(graph), place, (owner, function))
 
 
 def of_frozen(graph: Any, inputs: tuple[tf.TensorSpec, ...], outputs: tuple[str, ...]) -> FlatGraph:
     """A graph whose weights are constants."""
+    register(graph)
     return FlatGraph(_bare(graph), inputs, outputs, {}, _constants(graph), Places(graph).of)
 
 

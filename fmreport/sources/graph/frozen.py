@@ -35,6 +35,8 @@ def frozen(path: Path, outputs: Sequence[str], setting: str) -> FlatGraph:
             f"{setting} is not frozen: it holds {', '.join(stateful)}, whose values are not in it",
             fix="freeze it, or give the SavedModel folder",
         )
+    if formless := [node.name for node in graph.node if node.op == "Placeholder" and not node.attr["dtype"].type]:
+        raise SourceError(f"{setting} is damaged: its input {formless[0]} has no number format", fix=COPY_AGAIN)
     inputs = tuple(_spec(node) for node in graph.node if node.op == "Placeholder")
     if not inputs:
         raise SourceError(

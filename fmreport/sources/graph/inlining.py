@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.framework import convert_to_constants
 
 
@@ -17,6 +18,8 @@ def inlined(function: Any) -> tuple[Any, bool]:
 
     Frozen is a graph whose variables became constants. Loops, branches and calls that are compiled stay calls.
     """
+    # Tables were filled when the model was loaded; the operations that did it are in no function.
+    function.graph.clear_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS)
     inline = inliner()
     if inline is not None:
         return inline(function, lower_control_flow=False, aggressive_inlining=True), False
@@ -40,3 +43,10 @@ def capture(tensor: Any) -> Any:
     """A tensor from outside, inside the graph that is being traced."""
     graph = tf.compat.v1.get_default_graph()
     return graph.capture(tensor)
+
+
+def register(graph: Any) -> None:
+    """Makes the functions of a `GraphDef` known to whatever runs it; those of a SavedModel are since it was loaded."""
+    known = context.context()
+    for function in graph.library.function if hasattr(known, "add_function_def") else ():
+        known.add_function_def(function)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
 from fmreport.config import GraphSection
+from fmreport.errors import SourceError
 from fmreport.sources import Identity
+from fmreport.sources.architecture import mend, summary
 from fmreport.sources.graph.flat import FlatGraph
 from fmreport.sources.graph.inlining import capture
 from fmreport.sources.graph.listing import Reading, listing
@@ -19,6 +22,13 @@ from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing
 from fmreport.sources.traced import TracedModel
 
+FLAG = r"(^|[_/])(is_)?(training|train|learning_phase)($|[_/:])"
+"""Names of inputs that say if the model is trained."""
+BROKEN = (
+    "not registered", "return output", "to a tensor name", "was not found in the graph", "cycle", "does not exist",
+    "Unknown input node", "return_element", "invalid characters",
+)  # fmt: skip
+"""What TensorFlow says of a graph that cannot be built for any image."""
 INSIDE = "model"
 """The scope into which a graph is imported."""
 
@@ -28,7 +38,8 @@ class GraphModel(TracedModel):
 
     def __init__(self, graph: FlatGraph, identity: Identity, section: GraphSection, notes: tuple[str, ...]) -> None:
         """`identity` is completed by what the graph tells."""
-        fed = [spec for spec in graph.inputs if not _is_flag(spec)]
+        self._flags = {spec.name for spec in graph.inputs if _is_flag(spec) and spec.name not in section.inputs}
+        fed = [spec for spec in graph.inputs if spec.name not in self._flags]
         parameters = sum(variable.size for variable in graph.variables.values())
         identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
         super().__init__(identity, settled([0] * len(fed), fed, section.inputs), notes)
@@ -37,19 +48,28 @@ class GraphModel(TracedModel):
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         graph = self._graph
         fed = iter(inputs)
-        # What a function is told of training is false.
-        given = {spec.name: tf.zeros((), tf.bool) if _is_flag(spec) else next(fed) for spec in graph.inputs}
+        given = {spec.name: tf.zeros((), tf.bool) if spec.name in self._flags else next(fed) for spec in graph.inputs}
         held = {name: capture(outside) for name, outside in graph.captures.items()}
         present = {node.name for node in graph.graph.node}
-        outputs = tf.graph_util.import_graph_def(
-            graph.graph,
-            input_map={f"{name}:0": tensor for name, tensor in (given | held).items() if name in present},
-            return_elements=list(graph.outputs),
-            name=INSIDE,
-        )
+        replaced = {f"{name}:0": tensor for name, tensor in (given | held).items() if name in present}
+        try:
+            outputs = tf.graph_util.import_graph_def(
+                graph.graph, input_map=replaced, return_elements=list(graph.outputs), name=INSIDE
+            )
+        except (ValueError, tf.errors.OpError) as error:
+            if not _is_broken(error):
+                raise
+            raise SourceError(
+                f"the graph cannot be built: {summary(error)}",
+                fix=mend(error, "check model.outputs, and that the file is as it was written"),
+            ) from error
         found = live(inputs, outputs, self._place)
         if not found.operations:
-            raise ValueError("no output depends on the input that takes the image")
+            raise SourceError(
+                f"nothing lies between the image and what the model returns ({', '.join(graph.outputs)})",
+                fix="name another function under model.signature, other model.outputs, or another input under "
+                "model.inputs",
+            )
         places = {op.name: place for op in (*found.operations, *found.idle) if (place := self._place(op))}
         variables = {
             held[name].op.name if name in held else f"{INSIDE}/{name}": variable
@@ -63,5 +83,10 @@ class GraphModel(TracedModel):
 
 
 def _is_flag(spec: tf.TensorSpec) -> bool:
-    """Whether an input says if the model is trained."""
-    return bool(spec.dtype == tf.bool and spec.shape.rank == 0)
+    """Whether an input says if the model is trained, which it is not."""
+    return bool(spec.dtype == tf.bool and spec.shape.rank in (0, None) and re.search(FLAG, spec.name))
+
+
+def _is_broken(error: Exception) -> bool:
+    """Whether a graph cannot be built for any image."""
+    return any(words in str(error) for words in BROKEN)
