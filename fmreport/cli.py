@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -23,7 +22,7 @@ from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
     from fmreport.extract import Advance
-    from fmreport.pipeline import Inventory
+    from fmreport.inventory import Inventory
     from fmreport.records import Tap
 
 app = typer.Typer(
@@ -153,12 +152,12 @@ def layers(
     """List every layer: what is tapped, what could be, and what cannot and why."""
     from fmreport import config as settings
     from fmreport import pipeline
+    from fmreport.inventory import described
 
     with err.status("Opening the model"):
         listed = pipeline.inventory(settings.load(config, overrides or ()))
     if as_json:
-        taps = [{**asdict(tap), "selected": tap.name in listed.selected} for tap in listed.taps]
-        typer.echo(json.dumps({"layers": [asdict(layer) for layer in listed.layers], "taps": taps}, indent=1))
+        typer.echo(json.dumps(described(listed), indent=1))
     else:
         _print_layers(listed)
     if listed.problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -17,8 +17,9 @@ from fmreport import figures, layers, probes, sources, tiles
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
+from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
-from fmreport.records import LAYERS, Facts, Layer, Tap
+from fmreport.records import Facts, Layer
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
 from fmreport.report.environment import check_overrides
@@ -63,18 +64,6 @@ class Unwatched:
     def stage(self, title: str) -> Iterator[Advance]:
         """Drops all progress."""
         yield lambda done, total: None
-
-
-@dataclass(frozen=True, slots=True)
-class Inventory:
-    """What `fmreport layers` lists."""
-
-    layers: tuple[Layer, ...]
-    taps: tuple[Tap, ...]
-    selected: frozenset[str]
-    """Names of the taps that the config selects."""
-    problem: SelectorError | None = None
-    """Why nothing is selected."""
 
 
 def run(
@@ -126,7 +115,7 @@ def run(
             versions={name: version(name) for name in PACKAGES},
             notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory)),
         )
-        _write_tables(draft, tables, taps, inventory)
+        _write_tables(draft, tables, layers_table(taps, preprocess.size), inventory)
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -176,12 +165,13 @@ def check(config: Config) -> None:
 def inventory(config: Config) -> Inventory:
     """Every layer and tap of a config's model, and which of them the config selects."""
     model = sources.open_source(config)
-    found, taps = model.inventory(preprocessing(config, model).size)
+    size = preprocessing(config, model).size
+    found, taps = model.inventory(size)
     try:
-        return Inventory(found, taps, frozenset(tap.name for tap in layers.select(config, taps)))
+        return Inventory(found, taps, frozenset(tap.name for tap in layers.select(config, taps)), size)
     except SelectorError as error:
         # The list is what its reader needs to mend the selector, so it is given all the same.
-        return Inventory(found, taps, frozenset(), error)
+        return Inventory(found, taps, frozenset(), size, error)
 
 
 def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
@@ -231,34 +221,9 @@ def _check_probes(config: Config) -> None:
     _displayed(config, found.names)
 
 
-def layers_table(taps: Sequence[Tap]) -> pd.DataFrame:
-    """The `layers` table: what needs no image, one row per tap."""
-    rows = []
-    for tap in taps:
-        height, width = tap.grid if len(tap.grid) == 2 else (None, None)
-        shape = " x ".join(map(str, tap.shape))
-        row = {
-            "tap": tap.name,
-            "shape": shape,
-            "height": height,
-            "width": width,
-            "channels": tap.channels,
-            "elements": tap.elements,
-        }
-        row |= {
-            name: getattr(tap, name)
-            for name in ("layer", "type", "order", "index", "dtype", "parameters", "zeros", "zeros_reason")
-        }
-        rows.append({column.name: row[column.name] for column in LAYERS})
-    return pd.DataFrame(rows).astype({"height": "Int64", "width": "Int64"})
-
-
-def _write_tables(draft: Draft, tables: Tables, taps: Sequence[Tap], inventory: Sequence[Layer]) -> None:
-    listed = layers_table(taps)
+def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory: Sequence[Layer]) -> None:
     draft.write_table("layers", listed)
-    draft.write_table(
-        "inventory", pd.DataFrame([{**asdict(layer), "taps": " ".join(layer.taps)} for layer in inventory])
-    )
+    draft.write_table("inventory", inventory_table(inventory))
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
     draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
@@ -344,6 +309,8 @@ def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     for tap, rows in bad.groupby("tap", sort=False):
         nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
         notes.append(f"{tap} holds {nan} NaN and {inf} infinite values, left out of every measure (on {probe})")
-    if silent := [layer for layer in inventory if layer.reason and not layer.reason.startswith("an input")]:
+    if silent := [
+        layer for layer in inventory if layer.path and layer.reason and not layer.reason.startswith("an input")
+    ]:
         notes.append(f"cannot be tapped: {len(silent)} of {len(inventory)} layers; the report's inventory says why")
     return notes

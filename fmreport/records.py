@@ -7,10 +7,53 @@ from typing import Any
 
 import numpy as np
 
+EXACT, UPPER_BOUND, UNALIGNED = "exact", "upper bound", "unaligned"
+GLOBAL, UNKNOWN, NONE = "global", "unknown", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceptiveField:
+    """Which pixels of the input image an element of a tap sees, by paths that keep positions; (height, width) each.
+
+    Everything is in pixels of the image as the model is fed it. Windows reach beyond its borders, as padding does.
+    """
+
+    status: str
+    """`exact`; `upper bound`: fewer may be seen; `unaligned`: paths are centred on different pixels; `global`: by
+    another path every pixel is seen; `unknown`; `none`: the tap does not depend on the image."""
+    reason: str = ""
+    """The layer that decides it; and normalisations over positions, which are left out."""
+    size: tuple[int, int] | None = None
+    """Of the path that sees most; None where no path keeps positions."""
+    union: tuple[int, int] | None = None
+    """Of all paths together: larger than `size` where they are not aligned."""
+    stride: tuple[float, float] | None = None
+    """From one element to the next, on average."""
+    padding: tuple[int, int] | None = None
+    """Before the image begins, at the first element."""
+    centre: tuple[float, float] | None = None
+    """Of what the first element sees; pixel 0 is centred on 0."""
+    disagreement: tuple[float, float] | None = None
+    """Between the centres of the paths that are furthest apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a part of a model does for one image."""
+
+    macs: int
+    """Multiply-adds of convolutions and matrix products; each is two floating-point operations."""
+    products: int
+    """Numbers that these return."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One row of the inventory: a named part of a model, with its taps, or the reason why it has none."""
+    """One row of the inventory: a named part of a model, with its taps, or the reason why it has none.
+
+    What several rows hold, such as a layer and the one that it lies in, is the own of the first that holds it, so that
+    the own numbers of all rows add up to the model's.
+    """
 
     path: str
     """Names from the outermost model down, joined by `/`, the model's own name left out."""
@@ -22,6 +65,10 @@ class Layer:
     taps: tuple[str, ...] = ()
     reason: str = ""
     """Why nothing is captured; empty where `taps` is not."""
+    own_parameters: int = 0
+    own_trainable_parameters: int = 0
+    own_work: Work | None = Work(0, 0)
+    """Of all its calls; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +87,16 @@ class Tap:
     """`(*spatial, C)`: without the batch, channels last whatever the model's own layout."""
     dtype: str
     parameters: int
+    trainable_parameters: int
     zeros: str
     """Whether exact zeros are made on purpose: `by design`, `by chance` or `unknown`."""
     zeros_reason: str
     """The operation that decides it, e.g. `Relu clips to zero`."""
     feeds: tuple[str, ...] = ()
     """Types of the layers that read this tensor."""
+    work: Work | None = None
+    """Of the call that made it, nested layers included; None where that is not known."""
+    receptive_field: ReceptiveField = ReceptiveField(UNKNOWN)
 
     @property
     def channels(self) -> int:
@@ -116,6 +167,10 @@ class Column:
     """Where the measure is defined in the literature."""
 
 
+_OWN = "; what lies in another row before it is left out, so that the column adds up to the model's"
+_SEEN = "of what an element sees of the image by convolutions and pooling, normalisations left out"
+_ARAUJO = "Araujo, Norris and Sim 2019, doi 10.23915/distill.00021"
+
 LAYERS = (
     Column("tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output"),
     Column("layer", "", "path of the layer"),
@@ -128,10 +183,50 @@ LAYERS = (
     Column("channels", "count", "size of the last axis"),
     Column("elements", "count", "values per image"),
     Column("dtype", "", "number format of the activations"),
-    Column("parameters", "count", "entries of the layer's variables"),
+    Column("bytes", "byte", "memory of one image's activations, in that format"),
+    Column("nyquist", "cycles per image", "finest detail that the map can hold: half of its shorter side"),
+    Column("positions_kept", "1", "positions of the map per pixel of the image"),
+    Column("parameters", "count", "entries of the layer's variables, those of layers in it included"),
+    Column("trainable_parameters", "count", "those of them that training changes"),
+    Column(
+        "macs", "count", "multiply-adds of the layer's convolutions and matrix products per image; empty: not known"
+    ),
+    Column("products", "count", "numbers that these return per image"),
+    Column("rf_status", "", "receptive field: exact, upper bound, unaligned, global, unknown or none"),
+    Column("rf_height", "pixel", f"rows {_SEEN}; of the path that sees most, where paths are not aligned", _ARAUJO),
+    Column("rf_width", "pixel", f"columns {_SEEN}; as for rows", _ARAUJO),
+    Column("rf_union_height", "pixel", "rows that all paths see together"),
+    Column("rf_union_width", "pixel", "columns that all paths see together"),
+    Column("rf_stride_y", "pixel", "rows of the image from one row of the map to the next", _ARAUJO),
+    Column("rf_stride_x", "pixel", "columns of the image from one column of the map to the next", _ARAUJO),
+    Column("rf_padding_y", "pixel", "rows that the first row of the map sees above the image", _ARAUJO),
+    Column("rf_padding_x", "pixel", "columns that the first column of the map sees left of the image", _ARAUJO),
+    Column("rf_centre_y", "pixel", "row of the image on which the first row of the map is centred, from 0"),
+    Column("rf_centre_x", "pixel", "column of the image on which the first column of the map is centred, from 0"),
+    Column("rf_disagreement_y", "pixel", "rows between the centres of the paths that are furthest apart"),
+    Column("rf_disagreement_x", "pixel", "columns between the centres of the paths that are furthest apart"),
+    Column("rf_reason", "", "what decides the status of the receptive field"),
     Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance, unknown"),
     Column("zeros_reason", "", "the operation that decides it"),
 )
+INVENTORY = (
+    Column(
+        "path", "", "path of the layer: names from the outermost model down; empty: what stands outside of all layers"
+    ),
+    Column("taps", "", "names of the layer's taps, separated by spaces"),
+    Column("reason", "", "why nothing is captured of a layer that has no tap"),
+    Column("own_parameters", "count", f"entries of the layer's own variables{_OWN}"),
+    Column("own_trainable_parameters", "count", f"those of them that training changes{_OWN}"),
+    Column("own_macs", "count", f"multiply-adds per image of all calls of the layer{_OWN}; empty: not known"),
+    Column("own_products", "count", f"numbers that these return per image{_OWN}"),
+)
+
+
+OPTIONAL = (
+    "height", "width", "macs", "products", "own_macs", "own_products", "rf_height", "rf_width", "rf_union_height",
+    "rf_union_width", "rf_padding_y", "rf_padding_x",
+)  # fmt: skip
+"""Columns of whole numbers that are empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import pandas as pd
 
 from fmreport.errors import StoreError, nearest
 from fmreport.measures.summary import columns_of_tables
-from fmreport.records import Column, Facts, ProbeFact, Tiles
+from fmreport.records import INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
 
 T = TypeVar("T")
 
@@ -41,10 +41,8 @@ TABLES = {
     "histograms": "histograms.parquet",
 }
 
-TEXT = ("tap", "layer", "path", "type", "shape", "dtype", "zeros", "zeros_reason", "taps", "reason")
+TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY) if not column.unit)
 """Columns of the CSV tables that hold text."""
-OPTIONAL = ("height", "width")
-"""Columns of the CSV tables that hold whole numbers or nothing."""
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What a damaged file of a run can make its readers raise."""
 

@@ -11,7 +11,7 @@ from fmreport.measures import derive, load, merge
 from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
 from fmreport.measures.treves_rolls import SOURCE
 from fmreport.measures.zeros import NEAR_SILENT
-from fmreport.records import LAYERS, Column
+from fmreport.records import INVENTORY, LAYERS, Column
 
 STATES = ("silent", "near_silent", "always_on", "constant")
 
@@ -44,12 +44,8 @@ KEYS = (
     Column("channel", "", "number of the channel, from 0"),
     Column("low", "activation", "the end of a bin that is less; both are 0 in the bin of zeros"),
     Column("high", "activation", "the end of a bin that is greater; the end that is farther from 0 is not in the bin"),
-    Column("path", "", "path of the layer: names from the outermost model down"),
-    Column("trainable_parameters", "count", "entries of the layer's variables that training changes"),
-    Column("taps", "", "names of the layer's taps, separated by spaces"),
-    Column("reason", "", "why nothing is captured of a layer that has no tap"),
 )
-"""What rows and bins are told apart by, and the columns of the inventory."""
+"""What rows and bins are told apart by."""
 
 
 def summarise(taps: pd.Series, samples: pd.DataFrame, channels: pd.DataFrame, histograms: pd.DataFrame) -> pd.DataFrame:
@@ -109,4 +105,4 @@ def columns_of_tables() -> dict[str, Column]:
     for measure in load():
         measured += [s.column for s in measure.sums if s.per != "image"]
         measured += [d.column for d in measure.columns]
-    return {column.name: column for column in (*LAYERS, *KEYS, *measured, *COLUMNS)}
+    return {column.name: column for column in (*LAYERS, *INVENTORY, *KEYS, *measured, *COLUMNS)}

@@ -11,8 +11,9 @@ from fmreport.errors import SourceError, nearest
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.files import weights_file, where
-from fmreport.sources.keras_listing import parameters
+from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import entries
 
 OWN_SIZES = {"MobileNetV3Small": (224, 224), "MobileNetV3Large": (224, 224)}
 """Of the architectures that leave it open, as published; the others take their own where they are asked for none."""
@@ -50,7 +51,7 @@ def open_model(config: Config) -> KerasModel:
             f"{where(config, 'name')}: keras.applications.{section.name} cannot be built {asked}: {summary(error)}",
             fix=_fix(section),
         ) from error
-    identity = Identity("application", section.name, digest, f"keras {keras.__version__}", parameters(model)[0])
+    identity = Identity("application", section.name, digest, f"keras {keras.__version__}", entries(variables(model)))
     return KerasModel(model, identity, feeds=section.inputs)
 
 

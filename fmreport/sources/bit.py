@@ -10,8 +10,9 @@ from fmreport.config import BitSection, Config
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.files import weights_file, where
-from fmreport.sources.keras_listing import parameters
+from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import entries
 from fmreport.zoo.bit import bit
 from fmreport.zoo.bit_weights import head_classes, load_npz
 
@@ -31,7 +32,7 @@ def open_model(config: Config) -> KerasModel:
     else:
         path, digest = weights_file(config, section.weights, section.sha256)
         model = _loaded(config, section, path, size)
-    identity = Identity("bit", section.variant, digest, f"keras {keras.__version__}", parameters(model)[0])
+    identity = Identity("bit", section.variant, digest, f"keras {keras.__version__}", entries(variables(model)))
     return KerasModel(model, identity)
 
 

@@ -14,8 +14,9 @@ from fmreport.sources.architecture import summary
 from fmreport.sources.code import importable, load_object
 from fmreport.sources.files import weights_file, where
 from fmreport.sources.inputs import inputs_of
-from fmreport.sources.keras_listing import parameters
+from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import entries
 
 
 def open_model(config: Config) -> KerasModel:
@@ -40,7 +41,7 @@ def open_model(config: Config) -> KerasModel:
         framework = _framework(model, setting, section)
         _build(model, config)
     digest = _load_weights(model, config, section) if section.weights else ""
-    identity = Identity("builder", section.function, digest, framework, parameters(model)[0])
+    identity = Identity("builder", section.function, digest, framework, entries(variables(model)))
     return KerasModel(model, identity, feeds=section.inputs, size=config.preprocess.size)
 
 

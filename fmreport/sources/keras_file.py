@@ -14,8 +14,9 @@ from fmreport.sources import Identity
 from fmreport.sources.architecture import H5, attributes, summary
 from fmreport.sources.code import importable, load_object
 from fmreport.sources.files import model_file, where
-from fmreport.sources.keras_listing import parameters
+from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.listing import entries
 from fmreport.sources.quiet import quiet
 
 UNKNOWN_CLASS = re.compile(
@@ -39,7 +40,7 @@ def open_model(config: Config) -> KerasModel:
             setting = f"{config.where('model', 'custom_objects', i)}: model.custom_objects[{i}]"
             custom[re.split("[:.]", name)[-1]] = load_object(name, setting, config.folder)
         model, framework = _load(path, custom, section, where(config, "path"))
-    identity = Identity("keras", section.path, digest, framework, parameters(model)[0])
+    identity = Identity("keras", section.path, digest, framework, entries(variables(model)))
     return KerasModel(model, identity, feeds=section.inputs, size=config.preprocess.size)
 
 

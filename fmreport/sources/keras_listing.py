@@ -8,9 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from fmreport.records import Layer
 from fmreport.sources.layout import Layout
-from fmreport.sources.listing import Listing, Output, why_not
+from fmreport.sources.listing import Listing, Output, Silent, Variable, Variables, why_not
 from fmreport.sources.paths import Paths
 from fmreport.sources.recorder import Call
 
@@ -32,15 +31,15 @@ def listing(model: Any, calls: Sequence[Call], layout: Layout, batch: int) -> Li
         layout.add(call)
         kind = type(call.layer).__name__
         numbers[path] += 1
-        name = f"{path}:{numbers[path]}" if times[path] > 1 else path
+        name, held = f"{path}:{numbers[path]}" if times[path] > 1 else path, variables(call.layer)
         for i, tensor in enumerate(call.outputs, start=1):
             full = f"{name}@{i}" if len(call.outputs) > 1 else name
             first, reason = layout.channels_first(tensor), why_not(tensor, batch)
-            outputs.append(Output(full, path, kind, parameters(call.layer), tensor, first, reason))
+            outputs.append(Output(full, path, kind, held, call.operations, tensor, first, reason))
         for tensor in call.inputs:
             readers.setdefault(tensor.name, set()).add(kind)
     rest = [_unseen(path, layer) for path, layer in paths.others()]
-    return Listing(outputs, readers, rest)
+    return Listing(outputs, readers, rest, variables(model))
 
 
 def weights(layer: Any) -> list[Any]:
@@ -51,14 +50,15 @@ def weights(layer: Any) -> list[Any]:
         return []
 
 
-def parameters(layer: Any) -> tuple[int, int]:
-    """Entries of all variables of a layer and of those that are trainable."""
-    variables = weights(layer)
+def variables(layer: Any) -> Variables:
+    """All variables of a layer, those of layers in it included."""
     trainable = {id(each) for each in getattr(layer, "trainable_weights", ())}
-    sizes = [(int(tf.TensorShape(each.shape).num_elements() or 0), id(each) in trainable) for each in variables]
-    return sum(size for size, _ in sizes), sum(size for size, learns in sizes if learns)
+    return {
+        id(each): Variable(str(each.name), int(tf.TensorShape(each.shape).num_elements() or 0), id(each) in trainable)
+        for each in weights(layer)
+    }
 
 
-def _unseen(path: str, layer: Any) -> Layer:
+def _unseen(path: str, layer: Any) -> Silent:
     kind = type(layer).__name__
-    return Layer(path, kind, *parameters(layer), reason=INPUT if kind == "InputLayer" else UNSEEN)
+    return Silent(path, kind, variables(layer), INPUT if kind == "InputLayer" else UNSEEN)

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from fmreport.records import Layer, Tap
+from fmreport.records import Layer, Tap, Work
+from fmreport.sources.facts.graph_facts import GraphFacts
 from fmreport.sources.zeros import zeros_of
 
 RANKS = range(2, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of a model."""
+
+    name: str
+    size: int
+    trainable: bool
+
+
+Variables = Mapping[Hashable, Variable]
+"""Variables, each by what tells it from all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +38,10 @@ class Output:
     path: str
     type: str
     """The class of the layer."""
-    parameters: tuple[int, int]
-    """Entries of all the layer's variables and of those that are trainable."""
+    variables: Variables
+    """Those of the layer and of the layers in it."""
+    operations: Sequence[str]
+    """Names of the operations of the call that returned it, those of calls inside it included."""
     tensor: Any
     channels_first: bool
     reason: str
@@ -45,16 +61,37 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """A layer without an output."""
+
+    path: str
+    type: str
+    variables: Variables
+    reason: str
+    """Why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Every output of every layer, in the order in which they were made, and what has none."""
 
     outputs: Sequence[Output]
+    """What lies inside another layer comes before it."""
     readers: Mapping[str, set[str]]
     """Types of the layers that read a tensor, by its name."""
-    rest: Sequence[Layer]
-    """Layers without an output."""
+    rest: Sequence[Silent]
+    variables: Variables
+    """Those of the whole model."""
 
-    def taps(self) -> tuple[Tap, ...]:
+    def owners(self) -> dict[str, str]:
+        """The innermost layer of each operation, by its name."""
+        found: dict[str, str] = {}
+        for output in self.outputs:
+            for name in output.operations:
+                found.setdefault(name, output.path)
+        return found
+
+    def taps(self, facts: GraphFacts) -> tuple[Tap, ...]:
         """What can be tapped, in the order in which the model runs."""
         taps: list[Tap] = []
         indices = Counter[str]()
@@ -76,25 +113,75 @@ class Listing:
                 index=indices[output.type],
                 shape=output.shape,
                 dtype=output.tensor.dtype.name,
-                parameters=output.parameters[0],
+                parameters=entries(output.variables),
+                trainable_parameters=entries(output.variables, trainable=True),
                 zeros=zeros,
                 zeros_reason=zeros_reason,
                 feeds=tuple(feeds),
+                work=facts.work(output.operations),
+                receptive_field=facts.receptive_field(output.tensor),
             )
             taps.append(tap)
         return tuple(taps)
 
-    def layers(self) -> tuple[Layer, ...]:
-        """Layers in the order in which they run, then the others; each with its taps or the reason for none."""
+    def layers(self, facts: GraphFacts) -> tuple[Layer, ...]:
+        """Layers in the order in which they run, then the others; each with its taps or the reason for none.
+
+        What the model does and holds outside of all layers is a last row, whose path is empty.
+        """
+        owned = _Owned(facts, self.owners())
         by_path: dict[str, list[Output]] = {}
         for output in self.outputs:
             by_path.setdefault(output.path, []).append(output)
         rows = []
         for path, outputs in by_path.items():
             tapped = tuple(output.name for output in outputs if not output.reason)
-            first = outputs[0]
-            rows.append(Layer(path, first.type, *first.parameters, tapped, "" if tapped else first.reason))
-        return (*rows, *self.rest)
+            operations = dict.fromkeys(name for output in outputs for name in output.operations)
+            reason = "" if tapped else outputs[0].reason
+            rows.append(
+                owned.layer(path, outputs[0].type, outputs[0].variables, operations, taps=tapped, reason=reason)
+            )
+        rows += [owned.layer(s.path, s.type, s.variables, (), reason=s.reason) for s in self.rest]
+        outside = owned.layer("", "", self.variables, facts.operations, reason="it stands in no layer")
+        return (*rows, outside) if outside.own_parameters or outside.own_work != Work(0, 0) else tuple(rows)
+
+
+class _Owned:
+    """Rows of the inventory, each with what no row before it holds."""
+
+    def __init__(self, facts: GraphFacts, owners: Mapping[str, str]) -> None:
+        self._facts, self._owners = facts, owners
+        self._variables: set[Hashable] = set()
+
+    def layer(
+        self,
+        path: str,
+        type_: str,
+        variables: Variables,
+        operations: Iterable[str],
+        *,
+        taps: tuple[str, ...] = (),
+        reason: str = "",
+    ) -> Layer:
+        """The row of a layer."""
+        own = {key: variable for key, variable in variables.items() if key not in self._variables}
+        self._variables |= own.keys()
+        return Layer(
+            path,
+            type_,
+            entries(variables),
+            entries(variables, trainable=True),
+            taps,
+            reason,
+            entries(own),
+            entries(own, trainable=True),
+            self._facts.work(name for name in operations if self._owners.get(name, "") == path),
+        )
+
+
+def entries(variables: Variables, *, trainable: bool = False) -> int:
+    """Numbers that variables hold; with `trainable`, those that training changes."""
+    return sum(variable.size for variable in variables.values() if variable.trainable or not trainable)
 
 
 def why_not(tensor: Any, batch: int) -> str:

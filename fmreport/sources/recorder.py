@@ -30,6 +30,8 @@ class Call:
     inputs: list[Any]
     outputs: list[Any]
     """Every tensor in the return value; at least one."""
+    operations: tuple[str, ...] = ()
+    """Names of the operations that the call added to the graph."""
 
 
 @contextmanager
@@ -53,12 +55,14 @@ def recording() -> Iterator[list[Call]]:
             if threading.get_ident() != thread or (stack and stack[-1] is layer):
                 return original(layer, *args, **kwargs)
             stack.append(layer)
+            before = len(graph.get_operations())
             try:
                 result = original(layer, *args, **kwargs)
             finally:
                 stack.pop()
             if stack and _is_named(layer, holder=stack[-1]) and (outputs := tensors(result)):
-                calls.append(Call(layer, tuple(stack[1:]), tensors((args, kwargs)), outputs))
+                added = tuple(op.name for op in graph.get_operations()[before:])
+                calls.append(Call(layer, tuple(stack[1:]), tensors((args, kwargs)), outputs, added))
             return result
 
         return __call__

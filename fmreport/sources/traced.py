@@ -13,6 +13,7 @@ from fmreport.errors import SourceError
 from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
+from fmreport.sources.facts.graph_facts import GraphFacts
 from fmreport.sources.inputs import Inputs, Size
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output
@@ -36,9 +37,12 @@ class TracedModel(ABC):
     def inventory(self, size: Size) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
         listed: list[tuple[tuple[Layer, ...], tuple[Tap, ...]]] = []
-        self._traced(
-            lambda listing: listed.append((listing.layers(), listing.taps())), size, self.batch or PROBING_BATCH
-        )
+
+        def read(listing: Listing, images: Any) -> None:
+            facts = GraphFacts(images, listing.owners())
+            listed.append((listing.layers(facts), listing.taps(facts)))
+
+        self._traced(read, size, self.batch or PROBING_BATCH)
         # A model that makes variables while it runs is traced again, when it has them all.
         return listed[-1]
 
@@ -47,7 +51,7 @@ class TracedModel(ABC):
     ) -> Callable[[Any], T]:
         """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations, as NumPy arrays."""
 
-        def pick(listing: Listing) -> T:
+        def pick(listing: Listing, _: Any) -> T:
             made = {output.name: output for output in listing.outputs}
             if lost := [tap.name for tap in taps if tap.name not in made]:
                 raise SourceError(
@@ -73,8 +77,8 @@ class TracedModel(ABC):
 
         return run
 
-    def _traced(self, then: Callable[[Listing], Any], size: Size, batch: int) -> Any:
-        """The model's graph with `then` appended, as a function of images `(batch, H, W, C)`."""
+    def _traced(self, then: Callable[[Listing, Any], Any], size: Size, batch: int) -> Any:
+        """The model's graph with `then`, of its listing and the images, as a function of images `(batch, H, W, C)`."""
         channels = self.image_input.channels or 3
 
         def call(images: Any) -> Any:
@@ -89,7 +93,7 @@ class TracedModel(ABC):
                     f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
                     fix=_fix(error),
                 ) from error
-            return then(listing)
+            return then(listing, images)
 
         return tf.function(call, autograph=False).get_concrete_function(
             tf.TensorSpec((batch, *size, channels), tf.float32)

@@ -50,3 +50,10 @@ def register(graph: Any) -> None:
     known = context.context()
     for function in graph.library.function if hasattr(known, "add_function_def") else ():
         known.add_function_def(function)
+
+
+def body(call: Any) -> Any:
+    """The graph of the function that an operation calls; None where this TensorFlow does not hand it out."""
+    find = getattr(call.graph, "_get_function", None)
+    function = find(call.get_attr("f").name) if find is not None else None
+    return getattr(function, "graph", None)

@@ -1,0 +1,131 @@
+"""Taps and layers as tables: what needs no image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fmreport.errors import SelectorError
+from fmreport.records import INVENTORY, LAYERS, OPTIONAL, Layer, ReceptiveField, Tap
+
+PARTS = {
+    "rf_height": ("size", 0),
+    "rf_width": ("size", 1),
+    "rf_union_height": ("union", 0),
+    "rf_union_width": ("union", 1),
+    "rf_stride_y": ("stride", 0),
+    "rf_stride_x": ("stride", 1),
+    "rf_padding_y": ("padding", 0),
+    "rf_padding_x": ("padding", 1),
+    "rf_centre_y": ("centre", 0),
+    "rf_centre_x": ("centre", 1),
+    "rf_disagreement_y": ("disagreement", 0),
+    "rf_disagreement_x": ("disagreement", 1),
+}
+"""Columns of a receptive field: which of its pairs, and which of the two."""
+_INVENTORY = ("path", "type", "parameters", "trainable_parameters", *(c.name for c in INVENTORY if c.name != "path"))
+"""Columns of the inventory."""
+FRACTIONS = ("nyquist", "positions_kept", *(name for name in PARTS if name not in OPTIONAL))
+"""Columns of numbers with decimals."""
+NUMPY = {"bfloat16": "float16"}
+"""Formats that NumPy does not have, by one of the same size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What `fmreport layers` lists."""
+
+    layers: tuple[Layer, ...]
+    taps: tuple[Tap, ...]
+    selected: frozenset[str]
+    """Names of the taps that the config selects."""
+    size: tuple[int, int]
+    """(height, width) of the images that the model is fed."""
+    problem: SelectorError | None = None
+    """Why nothing is selected."""
+
+
+def layers_table(taps: Sequence[Tap], size: tuple[int, int]) -> pd.DataFrame:
+    """The `layers` table, one row per tap, for images of `size` (H, W)."""
+    return _table([_of_tap(tap, size) for tap in taps], [column.name for column in LAYERS])
+
+
+def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
+    height, width = tap.grid if len(tap.grid) == 2 else (None, None)
+    is_map = height is not None and width is not None
+    row = {column.name: getattr(tap, column.name, None) for column in LAYERS}
+    return row | {
+        "tap": tap.name,
+        "shape": " x ".join(map(str, tap.shape)),
+        "height": height,
+        "width": width,
+        "bytes": tap.elements * np.dtype(NUMPY.get(tap.dtype, tap.dtype)).itemsize,
+        "nyquist": min(height, width) / 2 if is_map else None,
+        "positions_kept": height * width / (size[0] * size[1]) if is_map else None,
+        "macs": tap.work.macs if tap.work else None,
+        "products": tap.work.products if tap.work else None,
+        **_seen(tap.receptive_field),
+    }
+
+
+def _seen(field: ReceptiveField) -> dict[str, Any]:
+    pairs = {name: getattr(field, pair) for name, (pair, _) in PARTS.items()}
+    values = {name: None if pairs[name] is None else pairs[name][axis] for name, (_, axis) in PARTS.items()}
+    return {"rf_status": field.status, "rf_reason": field.reason, **values}
+
+
+def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
+    """The `inventory` table, one row per layer."""
+    rows = []
+    for layer in layers:
+        work = layer.own_work
+        rows.append(
+            {name: getattr(layer, name, None) for name in _INVENTORY}
+            | {
+                "taps": " ".join(layer.taps),
+                "own_macs": work.macs if work else None,
+                "own_products": work.products if work else None,
+            }
+        )
+    return _table(rows, _INVENTORY)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    table = pd.DataFrame([{name: row[name] for name in names} for row in rows], columns=list(names))
+    return table.astype(
+        {name: "Int64" if name in OPTIONAL else "float64" for name in (*OPTIONAL, *FRACTIONS) if name in names}
+    )
+
+
+def totals(inventory: pd.DataFrame) -> dict[str, int | None]:
+    """Parameters, and multiply-adds per image, of the whole model; None where a part is not known."""
+    names = [column.name for column in INVENTORY if column.name.startswith("own_")]
+    return {
+        name.removeprefix("own_"): None if inventory[name].isna().any() else int(inventory[name].sum())
+        for name in names
+    }
+
+
+def described(inventory: Inventory) -> dict[str, Any]:
+    """What is known of a model without an image, ready for JSON: both tables, their totals, what the columns mean."""
+    layers = inventory_table(inventory.layers)
+    taps = layers_table(inventory.taps, inventory.size)
+    taps["selected"] = taps["tap"].isin(list(inventory.selected))
+    taps["feeds"] = [list(tap.feeds) for tap in inventory.taps]
+    return {
+        "totals": totals(layers),
+        "taps": _records(taps),
+        "layers": _records(layers),
+        "columns": {column.name: asdict(column) for column in (*LAYERS, *INVENTORY)},
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    # By way of pandas' own JSON, which knows what its empty cells are.
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
+    return found

@@ -1,0 +1,1 @@
+"""What a model's graph tells without an image: receptive fields, multiplications, sizes."""

@@ -1,0 +1,146 @@
+"""What every tensor of a graph sees of the image: one pass over the operations, by one rule for each type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fmreport.sources.facts import contractions, norms, shapes, slices, spatial
+from fmreport.sources.facts.operation import CALLS, Operation, axes_of, sizes
+from fmreport.sources.facts.state import IMAGE, TOKENS, State, States, Unread, image, size_of, unknown
+from fmreport.sources.graph.inlining import body
+
+Rule = Callable[[Operation, States], State | list[State | None]]
+
+
+def _each(rule: Rule, operations: str) -> dict[str, Rule]:
+    return dict.fromkeys(operations.split(), rule)
+
+
+def _normalising(op: Operation, states: States) -> list[State | None]:
+    """FusedBatchNorm: index by index, but for the statistics of a batch, which it returns too."""
+    state = states[0]
+    if state is None:
+        raise Unread
+    if op.attribute("is_training"):
+        state = _named(state, [i for i in range(len(op.out_shape)) if i != op.channel], op)
+    return [state, *(unknown(_shape(tensor), op.name) for tensor in op.outputs[1:])]
+
+
+def _passing(_: Operation, read: States) -> list[State | None]:
+    """IdentityN."""
+    return list(read)
+
+
+def _named(state: State, axes: Sequence[int], op: Operation) -> State:
+    over = any(kind in (*IMAGE, TOKENS) for axis in axes for kind, _ in state.axes[axis])
+    return replace(state, normalised=state.normalised or op.name) if over else state
+
+
+RULES: Mapping[str, Rule] = {
+    **_each(
+        shapes.pointwise,
+        "Identity StopGradient PreventGradient Snapshot CheckNumerics EnsureShape Cast Bitcast BiasAdd "
+        "Add AddV2 AddN Sub Mul MulNoNan RealDiv Div DivNoNan Xdivy FloorDiv FloorMod Maximum Minimum Pow "
+        "SquaredDifference Select SelectV2 ClipByValue BroadcastTo Neg Abs Sign Square Sqrt Rsqrt Reciprocal Inv Exp "
+        "Expm1 Log Log1p Erf Erfc Sin Cos Tanh Sinh Cosh Atan Asinh Acosh Atanh Sigmoid Softplus Softsign Relu Relu6 "
+        "LeakyRelu Elu Selu Floor Ceil Round Rint IsNan IsInf IsFinite Greater GreaterEqual Less LessEqual Equal "
+        "NotEqual LogicalAnd LogicalOr LogicalNot FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars "
+        "FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 LRN",
+    ),
+    **_each(spatial.convolution, "Conv2D Conv3D DepthwiseConv2dNative"),
+    **_each(spatial.transposed_convolution, "Conv2DBackpropInput Conv3DBackpropInputV2"),
+    **_each(spatial.pooling, "MaxPool AvgPool MaxPool3D AvgPool3D"),
+    **_each(spatial.padding, "Pad PadV2 MirrorPad"),
+    **_each(spatial.resizing, "ResizeNearestNeighbor ResizeBilinear ResizeBicubic"),
+    "DepthToSpace": spatial.depth_to_space,
+    "SpaceToDepth": spatial.space_to_depth,
+    "SpaceToBatchND": spatial.space_to_batch,
+    "BatchToSpaceND": spatial.batch_to_space,
+    **_each(slices.slicing, "Slice StridedSlice"),
+    **_each(shapes.reshaping, "Reshape Squeeze ExpandDims"),
+    "IdentityN": _passing,
+    "Transpose": shapes.transposing,
+    "ConcatV2": shapes.joining,
+    **_each(slices.parting, "Split SplitV Unpack"),
+    "Pack": shapes.stacking,
+    "Tile": shapes.tiling,
+    "GatherV2": slices.gathering,
+    **_each(contractions.product, "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum"),
+    **_each(contractions.reduction, "Mean Sum Max Min Prod Any All EuclideanNorm ArgMax ArgMin"),
+    **_each(contractions.softmax, "Softmax LogSoftmax"),
+    **_each(_normalising, "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"),
+}
+"""How an operation of each type passes on what it reads; what is not here is not known."""
+NOTHING = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "NoOp", "Assert"}
+"""Operations whose results hold no values of what they read."""
+
+
+def follow(images: Any) -> dict[str, State]:
+    """What each tensor that is made of `images` `(B, H, W, C)` sees of them, by its name."""
+    states = {images.name: image(sizes(images))}
+    _through(images.graph, states)
+    return states
+
+
+def _through(graph: Any, states: dict[str, State], call: str = "") -> None:
+    """Adds what is made in a graph of tensors whose states are known, in the order in which it was made.
+
+    Inside a function, every operation goes by the name of the `call`, which is what the model's graph holds.
+    """
+    for op in graph.get_operations():
+        read = [states.get(tensor.name) for tensor in op.inputs]
+        if op.type in NOTHING or not any(read):
+            continue
+        made = _called(op, read, call or op.name) if op.type in CALLS else _outputs(Operation(op, call), read)
+        for tensor, state in zip(op.outputs, made, strict=True):
+            if state is not None:
+                states[tensor.name] = state
+
+
+def _called(op: Any, read: States, name: str) -> States:
+    """What each output of a call sees: what is seen inside its function."""
+    called = body(op)
+    if called is None:
+        return [unknown(_shape(tensor), name) for tensor in op.outputs]
+    inside = {tensor.name: state for tensor, state in zip(called.inputs, read, strict=True) if state is not None}
+    _through(called, inside, name)
+    return [inside.get(tensor.name) for tensor in called.outputs]
+
+
+def _outputs(op: Operation, read: States) -> list[State | None]:
+    """What each output of an operation sees."""
+    stopped = next((state.unknown for state in read if state is not None and state.unknown), "")
+    rule = RULES.get(op.type)
+    if rule is not None and not stopped:
+        try:
+            made = _reduced(op, read) if op.type in norms.MEANS else rule(op, read)
+            found = made if isinstance(made, list) else [made] * len(op.outputs)
+            _agree(found, op)
+            return found
+        except (Unread, ValueError):
+            pass  # what each output sees is then not known, and says so
+    return [unknown(_shape(tensor), stopped or op.name) for tensor in op.outputs]
+
+
+def _reduced(op: Operation, read: States) -> State:
+    """A mean or sum; that of a normalisation is left out of what is seen."""
+    state, axes = read[0], op.value(1)
+    if state is None or axes is None:
+        raise Unread
+    named = _named(state, axes_of(axes, len(op.shape(0))), op)
+    if named is state or not norms.is_statistic(op.op):
+        return contractions.reduction(op, read)
+    return State(unknown(op.out_shape, "").axes, (None, None), normalised=named.normalised)
+
+
+def _shape(tensor: Any) -> Sequence[int]:
+    return sizes(tensor) if tensor.shape.is_fully_defined() else ()
+
+
+def _agree(states: Sequence[State | None], op: Operation) -> None:
+    """A rule that finds other sizes than TensorFlow has not understood the operation."""
+    for state, tensor in zip(states, op.outputs, strict=True):
+        if state is not None and not state.unknown and tuple(map(size_of, state.axes)) != sizes(tensor):
+            raise Unread

@@ -1,0 +1,85 @@
+"""The facts of one graph, for the layers that were found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fmreport.records import EXACT, GLOBAL, NONE, UNALIGNED, UNKNOWN, UPPER_BOUND, ReceptiveField, Work
+from fmreport.sources.facts.follow import follow
+from fmreport.sources.facts.operation import sizes
+from fmreport.sources.facts.state import Seen, State
+from fmreport.sources.facts.work import together, work_of
+
+
+class GraphFacts:
+    """What the graph of a model tells; computed once for all of its layers."""
+
+    def __init__(self, images: Any, owners: Mapping[str, str]) -> None:
+        """`images` are the tensor `(B, H, W, C)` that the model is fed; `owners` the layer of each operation."""
+        self._states, self._owners = follow(images), owners
+        self._batch = sizes(images)[0]
+        self._graph = images.graph
+        self._work = {
+            op.name: work_of(op, self._batch)
+            for op in self._graph.get_operations()
+            if any(tensor.name in self._states for tensor in op.inputs)
+        }
+
+    @property
+    def operations(self) -> Iterable[str]:
+        """Names of all operations that read the image."""
+        return self._work
+
+    def work(self, operations: Iterable[str]) -> Work | None:
+        """What operations do for one image, those left aside that do not read it, such as what prepares weights."""
+        return together(self._work[name] for name in operations if name in self._work)
+
+    def receptive_field(self, tensor: Any) -> ReceptiveField:
+        """What an element of a tensor sees of the image."""
+        state = self._states.get(tensor.name)
+        if state is None:
+            return ReceptiveField(NONE, "it does not depend on the image")
+        status, reasons = self._status(state)
+        if state.normalised:
+            reasons.append(f"normalisation over positions, first at {self._place(state.normalised)}, is left out")
+        rows, columns = state.seen
+        if status == UNKNOWN or rows is None or columns is None:
+            return ReceptiveField(status, "; ".join(reasons))
+        both = (rows, columns)
+        return ReceptiveField(
+            status,
+            "; ".join(reasons),
+            size=_pair(_size(seen) for seen in both),
+            union=_pair(seen.union.size for seen in both),
+            stride=_pair(float(seen.widest.stride) for seen in both),
+            padding=_pair(seen.widest.padding for seen in both),
+            centre=_pair(float(seen.widest.centre) for seen in both),
+            disagreement=_pair(float(seen.highest.centre - seen.lowest.centre) for seen in both),
+        )
+
+    def _status(self, state: State) -> tuple[str, list[str]]:
+        if state.unknown:
+            return UNKNOWN, [f"what {self._place(state.unknown)} reads is not known"]
+        everywhere = dict.fromkeys(filter(None, state.everywhere))
+        if everywhere:
+            return GLOBAL, [f"{self._place(name)} reads all positions" for name in everywhere]
+        if not all(seen.aligned for seen in state.seen if seen is not None):
+            return UNALIGNED, ["paths of different padding or stride meet"]
+        if state.bound:
+            return UPPER_BOUND, [f"{self._place(state.bound)} passes on a part"]
+        return EXACT, []
+
+    def _place(self, operation: str) -> str:
+        kind = self._graph.get_operation_by_name(operation).type
+        return f"{kind} in {owner}" if (owner := self._owners.get(operation)) else kind
+
+
+def _size(seen: Seen) -> int:
+    """Where paths agree, all together; a path alone may see less at some positions behind an upsampling."""
+    return seen.union.size if seen.aligned else seen.widest.size
+
+
+def _pair(both: Any) -> Any:
+    first, second = both
+    return first, second
