@@ -56,14 +56,14 @@ def layers_table(taps: Sequence[Tap], size: tuple[int, int]) -> pd.DataFrame:
 
 
 def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
-    height, width = tap.grid if len(tap.grid) == 2 else (None, None)
-    is_map = height is not None and width is not None
+    height, width = tap.grid if len(tap.grid) == 2 else (0, 0)
+    is_map = bool(height)
     row = {column.name: getattr(tap, column.name, None) for column in LAYERS}
     return row | {
         "tap": tap.name,
         "shape": " x ".join(map(str, tap.shape)),
-        "height": height,
-        "width": width,
+        "height": height or None,
+        "width": width or None,
         "bytes": tap.elements * np.dtype(NUMPY.get(tap.dtype, tap.dtype)).itemsize,
         "nyquist": min(height, width) / 2 if is_map else None,
         "positions_kept": height * width / (size[0] * size[1]) if is_map else None,
@@ -97,9 +97,8 @@ def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
 
 def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame([{name: row[name] for name in names} for row in rows], columns=list(names))
-    return table.astype(
-        {name: "Int64" if name in OPTIONAL else "float64" for name in (*OPTIONAL, *FRACTIONS) if name in names}
-    )
+    formats = dict.fromkeys(OPTIONAL, "Int64") | dict.fromkeys(FRACTIONS, "float64")
+    return table.astype({name: kind for name, kind in formats.items() if name in names})
 
 
 def totals(inventory: pd.DataFrame) -> dict[str, int | None]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from fmreport.sources.facts import contractions, norms, shapes, slices, spatial
 from fmreport.sources.facts.operation import CALLS, Operation, axes_of, sizes
-from fmreport.sources.facts.state import IMAGE, TOKENS, State, States, Unread, image, size_of, unknown
+from fmreport.sources.facts.state import IMAGE, TOKENS, State, States, Unread, folded, image, size_of, unknown
 from fmreport.sources.graph.inlining import body
 
-Rule = Callable[[Operation, States], State | list[State | None]]
+Rule = Callable[[Operation, States], State | Sequence[State | None]]
 
 
 def _each(rule: Rule, operations: str) -> dict[str, Rule]:
@@ -84,6 +84,14 @@ def follow(images: Any) -> dict[str, State]:
     return states
 
 
+def seen_at(states: Mapping[str, State], tensor: Any) -> State | None:
+    """What a tensor sees, index by index of its own axes; None where it is not made of the image."""
+    state = states.get(tensor.name)
+    for axis in range(len(state.axes)) if state is not None else ():
+        state = folded(state, axis, tensor.op.name)
+    return state
+
+
 def _through(graph: Any, states: dict[str, State], call: str = "") -> None:
     """Adds what is made in a graph of tensors whose states are known, in the order in which it was made.
 
@@ -109,14 +117,14 @@ def _called(op: Any, read: States, name: str) -> States:
     return [inside.get(tensor.name) for tensor in called.outputs]
 
 
-def _outputs(op: Operation, read: States) -> list[State | None]:
+def _outputs(op: Operation, read: States) -> States:
     """What each output of an operation sees."""
     stopped = next((state.unknown for state in read if state is not None and state.unknown), "")
     rule = RULES.get(op.type)
     if rule is not None and not stopped:
         try:
             made = _reduced(op, read) if op.type in norms.MEANS else rule(op, read)
-            found = made if isinstance(made, list) else [made] * len(op.outputs)
+            found = [made] * len(op.outputs) if isinstance(made, State) else made
             _agree(found, op)
             return found
         except (Unread, ValueError):

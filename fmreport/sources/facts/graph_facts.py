@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fmreport.records import EXACT, GLOBAL, NONE, UNALIGNED, UNKNOWN, UPPER_BOUND, ReceptiveField, Work
-from fmreport.sources.facts.follow import follow
+from fmreport.sources.facts.follow import follow, seen_at
 from fmreport.sources.facts.operation import sizes
 from fmreport.sources.facts.state import Seen, State
 from fmreport.sources.facts.work import together, work_of
@@ -37,7 +37,7 @@ class GraphFacts:
 
     def receptive_field(self, tensor: Any) -> ReceptiveField:
         """What an element of a tensor sees of the image."""
-        state = self._states.get(tensor.name)
+        state = seen_at(self._states, tensor)
         if state is None:
             return ReceptiveField(NONE, "it does not depend on the image")
         status, reasons = self._status(state)
