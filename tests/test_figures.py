@@ -148,13 +148,21 @@ def test_a_mosaic_holds_every_tile_at_its_place(values: np.ndarray, columns: int
     maps = values[0] % mosaics.LEVELS
     count, h, w = maps.shape
     indices = mosaics.mosaic(maps, columns)
-    factor = max(1, round(mosaics.SMALLEST_TILE / max(h, w)))
-    gap = max(1, round(max(h, w) * factor / 40))
+    factor, gap = mosaics.enlarged(h, w)
     for k in range(count):
         row, column = divmod(k, columns)
         top, left = row * (h * factor + gap), column * (w * factor + gap)
         place = indices[top : top + h * factor : factor, left : left + w * factor : factor]
         np.testing.assert_array_equal(place, maps[k])
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_tiles_of_any_shape_are_enlarged_within_bounds_and_have_thin_gaps(height: int, width: int) -> None:
+    factor, gap = mosaics.enlarged(height, width)
+    assert factor == 1 or max(height, width) * factor <= mosaics.LONGEST_REPEATED
+    assert gap <= max(1, 0.05 * width * factor)
+    large_enough = min(height, width) * factor >= 2 / 3 * mosaics.SMALLEST_TILE
+    assert large_enough or max(height, width) * (factor + 1) > mosaics.LONGEST_REPEATED
 
 
 @given(bytes_of_tiles, st.integers(1, 9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_data import small_run
+from run_data import TapSpec, make_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
@@ -145,6 +146,19 @@ def test_the_pdf_is_tagged_and_titled(report: Path) -> None:
     assert "SD-UNet on Oxford-IIIT Pet" in about
     assert "Tagged:          yes" in about
     assert "A4" in about
+
+
+@pytest.mark.parametrize("grid", [(25, 5), (5, 25), (7, 7), (24, 24)])
+def test_a_row_of_maps_is_as_high_as_its_photograph(grid: tuple[int, int], tmp_path: Path) -> None:
+    run = make_run([TapSpec("narrow", "Conv2D", (*grid, 19))], shown=19, tile=80, probes=("cat", "coffee"))
+    page = replace(build.build(run), photos=(), figures=())
+    (tmp_path / "report.pdf").write_bytes(pdf.render(run, template_dir=None, page=page))
+    poppler("pdftohtml", "-xml", "-zoom", "4", tmp_path / "report.pdf", tmp_path / "report")
+    found = re.findall(r'<image top="(\d+)" .*?height="(\d+)"', (tmp_path / "report.xml").read_text("utf-8"))
+    places = [(int(top), int(height)) for top, height in found]
+    assert len(places) == 2 * 2 * 2 + 1  # two blocks of two probes, and the colour bar
+    for photo, maps in zip(places[:8:2], places[1:8:2], strict=True):
+        assert photo == pytest.approx(maps, abs=2)  # of 288 to an inch
 
 
 def test_a_page_without_authors_notes_and_maps_compiles() -> None:
