@@ -164,6 +164,12 @@ def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
     assert any("broken.jpg was skipped" in note for note in page.notes)
 
 
+def test_every_note_ends_as_a_sentence() -> None:
+    run = copy.copy(small_run())
+    run.facts = replace(run.facts, notes=("Left out: a.png is empty (0 bytes)", "Nothing was learned."))
+    assert build.build(run).notes == ("Left out: a.png is empty (0 bytes).", "Nothing was learned.")
+
+
 def with_model(section: dict[str, object]) -> Page:
     run = copy.copy(small_run())
     run.facts = replace(run.facts, config={**run.facts.config, "model": section})

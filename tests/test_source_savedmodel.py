@@ -413,4 +413,4 @@ def test_an_input_that_is_hardly_a_picture_is_told_to_the_reader(tmp_path: Path)
     spectrogram = keras.Sequential([keras.Input((49, 10, 1)), keras.layers.Conv2D(4, 3, name="conv")])
     spectrogram.export(tmp_path / "heard", verbose=False)
     (note,) = opened(tmp_path / "heard", (49, 10)).notes
-    assert note.startswith("the input is 49 x 10 x 1, hardly a picture")
+    assert note.startswith("The input is 49 x 10 x 1, hardly a picture")

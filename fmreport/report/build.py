@@ -11,7 +11,7 @@ from markupsafe import Markup
 from fmreport import figures
 from fmreport.figures import photographs, plots
 from fmreport.report import maps, page, tables, taps
-from fmreport.report.wording import count, number, percent, plural, sizes
+from fmreport.report.wording import count, full_stop, number, percent, plural, sizes
 from fmreport.store import Run
 
 SHOWN, OTHERS = 320, 96
@@ -56,7 +56,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
-        notes=(*facts.notes, *([UNTRAINED] if _untrained(run) else [])),
+        notes=tuple(map(full_stop, (*facts.notes, *([UNTRAINED] if _untrained(run) else [])))),
         facts=tuple(_facts(run)),
         preprocess=str(facts.preprocess.get("sentence") or ""),
         versions=tuple(page.Fact(name, version) for name, version in facts.versions.items()),

@@ -55,6 +55,11 @@ def are(value: int) -> str:
     return f"{value:,} {'is' if value == 1 else 'are'}"
 
 
+def full_stop(note: str) -> str:
+    """The note as a sentence of its own."""
+    return note if note.endswith((".", "!", "?")) else f"{note}."
+
+
 def sizes(shape: str) -> str:
     """`160 x 160 x 32` with a true times sign."""
     return shape.replace(" x ", " × ")

@@ -27,7 +27,7 @@ def open_model(config: Config, advance: Callable[[int, int], None] | None = None
     identity = Identity("hub", portable(section.handle, config.folder), digest, "", 0)
     model: TappableModel = opened(config, section, folder, identity, _setting(config, section))
     if is_address(section.handle):
-        model.notes = (*model.notes, f"{section.handle} was read from {folder.name} in TensorFlow Hub's cache")
+        model.notes = (*model.notes, f"From TensorFlow Hub: {section.handle} was read from {folder.name} in its cache")
     return model
 
 
