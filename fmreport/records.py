@@ -129,7 +129,7 @@ LAYERS = (
     Column("elements", "count", "values per image"),
     Column("dtype", "", "number format of the activations"),
     Column("parameters", "count", "entries of the layer's variables"),
-    Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance, unknown"),
+    Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
     Column("zeros_reason", "", "the operation that decides it"),
 )
 

@@ -20,6 +20,7 @@ from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
+from fmreport.report.wording import zeros_sentence
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
 
@@ -149,8 +150,13 @@ def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, do
 
 
 def test_zero_percent_after_an_operation_that_makes_no_zeros_is_no_finding(page: Page) -> None:
-    assert page.taps[0].zeros == "0.0% (by chance only: BiasAdd has no zeros)"
+    assert page.taps[0].zeros == "0.0% (not by design: BiasAdd has no zeros)"
     assert page.taps[1].zeros == "56.1% (by design: Relu clips to zero)"
+
+
+def test_zeros_that_a_layer_only_hands_on_are_not_called_chance(page: Page) -> None:
+    assert zeros_sentence(0.111, "by chance", "a weighted sum") == "11.1% (not by design: a weighted sum)"
+    assert "zeros that the layer reads" in page.table.notes[0]
 
 
 def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
