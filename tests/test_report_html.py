@@ -14,7 +14,7 @@ import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_data import HOSTILE, sd_unet_run, small_run
+from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
@@ -199,6 +199,28 @@ def test_the_report_says_what_weights_were_run_and_warns_of_random_ones(section:
     assert (build.UNTRAINED in page.notes) == (said == "random, untrained")
 
 
+@pytest.mark.parametrize(
+    ("opened", "wanted", "said"),
+    [
+        ("serving_default", None, "serving_default, chosen by fmreport"),
+        ("embed", "embed", "embed, as the config says"),
+        ("__call__", None, "the model's call outside of training (__call__), chosen by fmreport"),
+    ],
+)
+def test_the_report_says_which_function_of_a_saved_model_was_opened(
+    opened: str, wanted: str | None, said: str, page: Page
+) -> None:
+    run = copy.copy(small_run())
+    section = {"kind": "savedmodel", "path": "saved", "signature": wanted}
+    run.facts = replace(
+        run.facts,
+        config={**run.facts.config, "model": section},
+        model={**run.facts.model, "signature": opened},
+    )
+    assert [fact.value for fact in build.build(run).facts if fact.term == "Signature"] == [said]
+    assert not [fact for fact in page.facts if fact.term == "Signature"]
+
+
 def test_the_report_says_what_each_of_several_inputs_took(page: Page) -> None:
     several = with_model({"kind": "keras", "path": "m.keras", "inputs": {"left": "image", "right": "ones"}})
     assert "left: the image; right: ones" in [fact.value for fact in several.facts if fact.term == "Inputs"]
@@ -215,6 +237,16 @@ def test_the_coarsest_map_is_one_with_positions_and_the_report_says_which_are_no
     assert "1 × 1 aside" in resolution.label
     assert "1 × 1, without positions, at daspp/pooled/conv" in resolution.detail
     assert "1 × 1" not in build.key_figures(small_run())[0].label
+
+
+@pytest.mark.parametrize("kind", ["ZeroPadding2D", "MirrorPad", "PadV2", "Pad"])
+def test_a_map_that_only_padding_made_larger_is_not_the_finest(kind: str) -> None:
+    specs = [TapSpec("conv", "Conv2D", (112, 112, 2)), TapSpec("pad", kind, (114, 114, 2))]
+    run = make_run([*specs, TapSpec("end", "Conv2DPad", (56, 56, 2))], shown=2, tile=16, probes=("cat",))
+    resolution = build.key_figures(run)[0]
+    assert resolution.value == "112 → 56"
+    assert resolution.label == "rows of the maps, padding aside: finest, coarsest"
+    assert build.key_figures(make_run(specs[1:], shown=2, tile=16, probes=("cat",)))[0].value == "114"
 
 
 def test_a_layer_that_cannot_be_tapped_is_told_from_one_that_is_not_selected(page: Page) -> None:

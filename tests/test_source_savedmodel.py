@@ -261,6 +261,7 @@ def test_a_signature_that_is_not_there_is_answered_with_those_that_are(pieces: P
 
 def test_a_named_signature_is_opened(pieces: Path) -> None:
     one, other = opened(pieces, (16, 16)), opened(pieces, (16, 16), signature="serving_default")
+    assert (one.identity.signature, other.identity.signature) == ("__call__", "serving_default")
     assert [tap.name for tap in other.inventory((16, 16))[1]] == [tap.name for tap in one.inventory((16, 16))[1]]
 
 

@@ -28,6 +28,8 @@ MASKS = "Outlined: the mask (not measured in this release); its share is of the 
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
 UNTRAINED = "The weights are random: nothing here was learned."
+PADDING = r"[A-Za-z]*Pad(?:ding)?(?:\dD|V2)?"
+"""Types of layers that do nothing but pad."""
 FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
 
@@ -84,8 +86,11 @@ def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
 
 def _resolution(run: Run) -> page.KeyFigure:
     heights = run.layers["height"].to_numpy(np.float64, na_value=np.nan)
-    # One pixel is what global pooling leaves: no map.
-    maps_only = np.flatnonzero(np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy())
+    # One pixel is what global pooling leaves: no map. A padded map is finer than any that the model computes.
+    maps = np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy()
+    padded = maps & run.layers["type"].str.fullmatch(PADDING).to_numpy(bool)
+    padded &= bool((maps & ~padded).any())
+    maps_only = np.flatnonzero(maps & ~padded)
     if not maps_only.size:
         return page.KeyFigure("no maps", "every tap is a vector", plural(len(run.layers), "tap"))
     sides = heights[maps_only].astype(int)
@@ -96,10 +101,11 @@ def _resolution(run: Run) -> page.KeyFigure:
     path += [(after, "finest after it")] if after > least else []
     at = run.layers.iloc[int(maps_only[coarsest])]
     pixels = list(run.layers.loc[np.isfinite(heights) & (run.layers["elements"] == run.layers["channels"]), "tap"])
+    aside = " and ".join(["1 × 1"] * bool(pixels) + ["padding"] * bool(padded.any()))
     others = f" and {plural(len(pixels) - 1, 'other tap')}" if len(pixels) > 1 else ""
     return page.KeyFigure(
         " → ".join(str(side) for side, _ in path),
-        f"rows of the maps{', 1 × 1 aside' if pixels else ''}: {', '.join(word for _, word in path)}",
+        f"rows of the maps{f', {aside} aside' if aside else ''}: {', '.join(word for _, word in path)}",
         f"coarsest at {at['tap']}: {sizes(str(at['shape']))}"
         + (f"; 1 × 1, without positions, at {pixels[0]}{others}" if pixels else ""),
     )
@@ -147,6 +153,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("Model", f"{model.get('kind') or ''}: {model.get('source') or ''}", code=True)
     if model.get("sha256"):
         yield page.Fact("SHA-256", str(model["sha256"]), code=True)
+    if model.get("signature"):
+        yield page.Fact("Signature", _signature(str(model["signature"]), _section(run).get("signature")))
     if weights := _weights(_section(run)):
         yield page.Fact("Weights", weights)
     if inputs := _section(run).get("inputs"):
@@ -167,6 +175,12 @@ def _section(run: Run) -> Mapping[str, Any]:
     """The config's `model` section."""
     section: Mapping[str, Any] = run.facts.config.get("model") or {}
     return section
+
+
+def _signature(opened: str, wanted: object) -> str:
+    """Which function of a saved model was opened, and why that one."""
+    shown = "the model's call outside of training (__call__)" if opened == "__call__" else opened
+    return f"{shown}, {'as the config says' if wanted == opened else 'chosen by fmreport'}"
 
 
 def _untrained(run: Run) -> bool:
