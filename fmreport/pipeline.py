@@ -330,7 +330,9 @@ def _rule(config: Config, probe_set: probes.ProbeSet, displayed: Sequence[str]) 
     )
     measured = "" if options.order == "index" else f", measured on {seen}"
     best = options.channels - options.random
-    return f"Shown {'is 1 channel' if best == 1 else f'are up to {best} channels'} of each tap, {what}{measured}{drawn}."
+    return (
+        f"Shown {'is 1 channel' if best == 1 else f'are up to {best} channels'} of each tap, {what}{measured}{drawn}."
+    )
 
 
 def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
