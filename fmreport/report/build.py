@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from fmreport import figures
 from fmreport.figures import photographs, plots
-from fmreport.report import maps, page, tables, taps
+from fmreport.report import contents, maps, page, tables, taps
 from fmreport.report.wording import count, full_stop, number, percent, plural, sizes
 from fmreport.store import Run
 
@@ -27,6 +27,7 @@ ATTACHED = {
 MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
+IN_THE_TABLE = "The table of layers leads to the maps of every tap."
 UNTRAINED = "The weights are random: nothing here was learned."
 PADDING = r"[A-Za-z]*Pad(?:ding)?(?:\dD|V2)?"
 """Types of layers that do nothing but pad."""
@@ -47,6 +48,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         limit=limit,
     )
     inventory, missing = tables.missing(run)
+    parts = contents.parts(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
     return page.Page(
         title=facts.title,
@@ -72,6 +74,8 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         table=tables.layer_table(run),
         maps_intro=maps.introduction(run, scale, limit),
         taps=tuple(taps.sections(run, settings, advance)),
+        contents=tuple((f"tap-{position}", name) for position, name in parts.items()),
+        contents_note="" if len(parts) == len(run.layers) else IN_THE_TABLE,
         inventory=inventory,
         missing=missing,
         definitions=tables.definitions(run),
