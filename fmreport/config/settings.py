@@ -62,7 +62,13 @@ class Config(Section):
         default=None, description="names of the probes whose maps are shown; default: the first four"
     )
     layers: Selectors = Field(
-        default=(Selector(type="*Conv*"),), min_length=1, description="which layers are tapped: what any entry selects"
+        default=(
+            Selector(type="*Conv*"),
+            Selector(type="*ReLU*", optional=True),
+            Selector(type="Activation", optional=True),
+        ),
+        min_length=1,
+        description="which layers are tapped: what any entry selects",
     )
     exclude: Selectors = Field(default=(), description="which of these are left out again")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")
