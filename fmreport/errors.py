@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class FmreportError(Exception):
@@ -38,11 +38,21 @@ class RenderError(FmreportError):
     """A template or the typesetter refuses the page."""
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """A `fix` for a name that is not known: the nearest of those that are, or all of them where none is near."""
+FILES = 5
+"""How many of a folder's files a `fix` names: a folder may hold any number."""
+
+
+def nearest(name: str, names: Iterable[str], *, most: int | None = None) -> str:
+    """A `fix` for a name that is not known: the nearest of those that are, or all of them where none is near.
+
+    With `most`, so many at most, the nearest first.
+    """
     known = list(names)
     lowered = {each.lower(): each for each in known}
     close = [lowered[each] for each in get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)]
     if close:
         return f"nearest: {', '.join(close)}"
+    if most is not None and len(known) > most:
+        order = sorted(known, key=lambda each: SequenceMatcher(None, name.lower(), each.lower()).ratio(), reverse=True)
+        return f"nearest of {len(known)}: {', '.join(order[:most])}"
     return f"one of: {', '.join(known)}" if known else "there is none"

@@ -18,7 +18,7 @@ POOLING = "*Pool*"
 def select(config: Config, taps: Sequence[Tap]) -> tuple[Tap, ...]:
     """The taps that an entry of `layers` selects and none of `exclude` does, in the order in which the model runs.
 
-    Raises `SelectorError` for an entry that selects nothing, and where nothing is left.
+    Raises `SelectorError` for an entry that selects nothing and is not optional, and where nothing is left.
     """
     if not taps:
         raise SelectorError(
@@ -26,6 +26,11 @@ def select(config: Config, taps: Sequence[Tap]) -> tuple[Tap, ...]:
             fix=f"see why, layer by layer: fmreport layers {config.source}",
         )
     chosen = _union(config, "layers", config.layers, taps)
+    if not chosen:
+        raise SelectorError(
+            f"{config.where('layers')}: layers selects nothing, as all of its entries are optional",
+            fix=f"see what there is: fmreport layers {config.source}",
+        )
     excluded = _union(config, "exclude", config.exclude, taps)
     kept = tuple(tap for tap in taps if tap.name in chosen and tap.name not in excluded)
     if not kept:
@@ -47,6 +52,8 @@ def _selected(config: Config, where: tuple[str, int], selector: Selector, taps: 
         past = max(value) if key == "index" and max(value) > len(before) else None
         if left and past is None:
             continue
+        if selector.optional and past is None:
+            return []
         what = (
             f"nothing matches {_shown(value)} among {len(before)} taps" if past is None else f"{past} is past the end"
         )

@@ -300,7 +300,10 @@ def _rule(config: Config, probe_set: probes.ProbeSet, displayed: Sequence[str]) 
         f"; {options.random} more were drawn at random (seed {config.seed}) for comparison" if options.random else ""
     )
     measured = "" if options.order == "index" else f", measured on {seen}"
-    return f"Shown are up to {options.channels - options.random} channels of each tap, {what}{measured}{drawn}."
+    best = options.channels - options.random
+    return (
+        f"Shown {'is 1 channel' if best == 1 else f'are up to {best} channels'} of each tap, {what}{measured}{drawn}."
+    )
 
 
 def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
@@ -308,9 +311,8 @@ def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     bad = tables.samples[tables.samples[["nan", "inf"]].sum(axis=1) > 0]
     for tap, rows in bad.groupby("tap", sort=False):
         nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
-        notes.append(f"{tap} holds {nan} NaN and {inf} infinite values, left out of every measure (on {probe})")
-    if silent := [
-        layer for layer in inventory if layer.path and layer.reason and not layer.reason.startswith("an input")
-    ]:
-        notes.append(f"cannot be tapped: {len(silent)} of {len(inventory)} layers; the report's inventory says why")
+        notes.append(f"{nan} NaN and {inf} infinite values at {tap} are left out of every measure (on {probe})")
+    layers_only = [layer for layer in inventory if layer.path]
+    if silent := [layer for layer in layers_only if layer.reason and not layer.reason.startswith("an input")]:
+        notes.append(f"{len(silent)} of {len(layers_only)} layers cannot be tapped; the report's inventory says why")
     return notes

@@ -206,7 +206,7 @@ LAYERS = (
     Column("rf_disagreement_y", "pixel", "rows between the centres of the paths that are furthest apart"),
     Column("rf_disagreement_x", "pixel", "columns between the centres of the paths that are furthest apart"),
     Column("rf_reason", "", "what decides the status of the receptive field"),
-    Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance, unknown"),
+    Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
     Column("zeros_reason", "", "the operation that decides it"),
 )
 INVENTORY = (
@@ -255,7 +255,8 @@ class Facts:
     config: dict[str, Any]
     """The config as resolved: every default written out."""
     model: dict[str, Any]
-    """`kind`, `source` (path, name or handle), `sha256`, `framework` (e.g. `keras 3.15.1`), `parameters`."""
+    """`kind`, `source` (path, name or handle), `sha256`, `framework` (e.g. `keras 3.15.1`), `parameters`,
+    `signature` (which of a saved model's functions was opened; empty for others)."""
     preprocess: dict[str, Any]
     """What was done to every image, every value resolved."""
     probes: tuple[ProbeFact, ...]

@@ -30,7 +30,8 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...]
 def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     config = load(write(tmp_path, MINIMAL))
     assert (config.release, config.title, config.display, config.batch, config.seed) == ("v1", "small", None, None, 0)
-    assert config.layers == (Selector(type="*Conv*"),)
+    assert config.layers[0] == Selector(type="*Conv*")
+    assert all(selector.optional for selector in config.layers[1:])
     assert config.exclude == ()
     assert (config.figures.channels, config.figures.random, config.report.formats) == (32, 8, ("html", "pdf"))
     assert config.preprocess.size is None

@@ -165,6 +165,16 @@ def test_a_file_that_is_not_there_is_met_with_those_that_are(tmp_path: Path) -> 
     assert "fmreport new" in nowhere.value.fix
 
 
+def test_of_a_folder_full_of_configs_five_are_named_the_nearest_first(tmp_path: Path) -> None:
+    for number in range(40):
+        write(tmp_path, MINIMAL, f"config_{number}.yaml")
+    write(tmp_path, MINIMAL, "zebra.yaml")
+    with pytest.raises(ConfigError, match="no such file") as missing:
+        load(tmp_path / "brzea")
+    assert missing.value.fix.endswith("zebra.yaml") or "nearest of 41: zebra.yaml, " in missing.value.fix
+    assert missing.value.fix.count(".yaml") <= 5
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     assert load(write(tmp_path, b"\xef\xbb\xbf" + MINIMAL.encode())).name == "small"
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +20,7 @@ from PIL import Image
 from run_data import small_run
 
 from fmreport import figures
-from fmreport.figures import glyphs, mosaics, photographs, plots, png
+from fmreport.figures import glyphs, mosaics, photographs, plots, png, sparsity_by_depth
 from fmreport.figures.histograms import outline
 from fmreport.records import Tiles
 
@@ -50,6 +54,61 @@ def test_every_figure_is_the_same_svg_every_time_and_says_what_it_shows(name: st
     assert plot.alt
     assert plot.caption
     assert plot.title
+
+
+@given(st.lists(st.sampled_from(["Conv2D", "ReLU", "Add", "Scope", "MaxPooling2D"]), min_size=1, max_size=30))
+def test_every_tap_is_in_one_series_and_no_line_joins_two_types(types: list[str]) -> None:
+    design = np.array([name == "MaxPooling2D" for name in types])
+    found = list(sparsity_by_depth.series(pd.Series(types), design))
+    assert np.all(sum(each.taps.astype(int) for each in found) == 1)
+    assert all(len({types[i] for i in np.flatnonzero(each.taps)}) == 1 for each in found if each.joined)
+    assert len({each.marker for each in found}) == len({each.colour for each in found}) == len(found)
+    assert found[0].taps.sum() == Counter(types).most_common(1)[0][1]
+    assert not design.any() or "MaxPooling2D" in {each.label for each in found}
+
+
+def test_the_caption_tells_medians_of_zeros_made_by_design_apart_from_the_others() -> None:
+    caption = figures.draw("sparsity_by_depth", small_run()).caption
+    assert "Median share of exact zeros: by design at ReLU 78%; not by design at Conv2D 0%, Dense 0%." in caption
+
+
+# Machado, Oliveira and Fernandes 2009: linear RGB as seen without one kind of cones.
+SIGHT = {
+    "all cones": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_of_series_can_be_told_apart(theme: str, sight: str) -> None:
+    from skimage.color import rgb2lab
+
+    colours = [plots.FIRST, plots.SECOND, plots.THIRD, plots.MUTED]
+    if theme == "dark":
+        dark = (Path(__file__).parents[1] / "templates/report.css").read_text("utf-8").split("scheme: dark")[1]
+        roles = ("plot-first", "plot-second", "plot-third", "muted")
+        colours = [re.findall(rf"--{role}: (#\w{{6}})", dark)[0] for role in roles]
+    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)
+    lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
+    distances = [np.linalg.norm(a - b) for a, b in combinations(lab, 2)]
+    assert min(distances) >= 18  # 1 is just seen side by side
+
+
+def test_labels_at_the_end_keep_their_distance_and_stay_inside() -> None:
+    with plots.style():
+        _, (axes,) = plots.new_figure(3)
+        axes.set_ylim(0, 1)
+        ends = (0.0, 0.0, 0.5, 0.97, 1.0, 1.0, float("nan"))
+        plots.label_ends(axes, [plots.EndLabel(y, f"label {y}", plots.INK) for y in ends], gap=0.1)
+    places = [text.get_position()[1] for text in axes.texts]
+    assert len(places) == 6
+    assert min(np.diff(places)) >= 0.0999
+    assert max(places) <= 1
 
 
 def test_depth_lies_at_the_same_place_in_every_figure() -> None:
@@ -148,13 +207,21 @@ def test_a_mosaic_holds_every_tile_at_its_place(values: np.ndarray, columns: int
     maps = values[0] % mosaics.LEVELS
     count, h, w = maps.shape
     indices = mosaics.mosaic(maps, columns)
-    factor = max(1, round(mosaics.SMALLEST_TILE / max(h, w)))
-    gap = max(1, round(max(h, w) * factor / 40))
+    factor, gap = mosaics.enlarged(h, w)
     for k in range(count):
         row, column = divmod(k, columns)
         top, left = row * (h * factor + gap), column * (w * factor + gap)
         place = indices[top : top + h * factor : factor, left : left + w * factor : factor]
         np.testing.assert_array_equal(place, maps[k])
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_tiles_of_any_shape_are_enlarged_within_bounds_and_have_thin_gaps(height: int, width: int) -> None:
+    factor, gap = mosaics.enlarged(height, width)
+    assert factor == 1 or max(height, width) * factor <= mosaics.LONGEST_REPEATED
+    assert gap <= max(1, 0.05 * width * factor)
+    large_enough = min(height, width) * factor >= 2 / 3 * mosaics.SMALLEST_TILE
+    assert large_enough or max(height, width) * (factor + 1) > mosaics.LONGEST_REPEATED
 
 
 @given(bytes_of_tiles, st.integers(1, 9))

@@ -106,6 +106,22 @@ def test_before_pooling_is_what_a_pooling_layer_reads() -> None:
     assert chosen({"before": "Dense"}) == ["decoder/up2/conv"]
 
 
+def test_an_optional_entry_selects_what_there_is_and_is_no_error_where_there_is_nothing() -> None:
+    assert chosen({"type": "*ReLU*", "optional": True}) == ["stem_act"]
+    assert chosen({"type": "Dense"}, {"optional": True, "type": "*Elu*", "index": 3}) == ["head"]
+    with pytest.raises(SelectorError, match="9 is past the end"):
+        chosen({"type": "Dense", "optional": True, "index": 9})
+    with pytest.raises(SelectorError, match="layers selects nothing, as all of its entries are optional"):
+        chosen({"type": "*Elu*", "optional": True})
+
+
+def test_without_layers_convolutions_are_tapped_and_activations_where_there_are_any() -> None:
+    default = config.from_dict(BASE, Path())
+    assert [each.name for each in select(default, TAPS)] == ["stem", "stem_act", *NAMES[3:7]]
+    assert [each.name for each in select(default, TAPS[:1])] == ["stem"]
+    assert config.from_dict(default.resolved(), Path()).layers == default.layers
+
+
 def test_any_entry_selects_and_exclude_takes_away() -> None:
     assert chosen({"name": "head"}, {"type": "Conv2D"}) == ["stem", *NAMES[3:5], "head"]
     assert chosen({"name": "**"}, exclude=[{"type": "*Conv*"}, {"name": "pool"}]) == ["stem_act", "head"]

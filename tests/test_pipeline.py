@@ -98,9 +98,10 @@ def test_a_silent_channel_and_nan_are_told(tmp_path: Path) -> None:
     odd = fmreport.run(tmp_path / "odd.yaml", out=tmp_path / "reports")
     assert odd.summary.set_index("tap").loc["dead", ["silent", "near_silent", "constant"]].to_list() == [4, 4, 4]
     assert odd.summary.set_index("tap").loc["nan", "nan"] == 2 * 32 * 32 * 2
-    assert any("nan holds 4096 NaN" in note for note in odd.facts.notes)
+    assert any(note.startswith("4096 NaN") and " at nan " in note for note in odd.facts.notes)
+    assert not any(note[0].islower() for note in odd.facts.notes)
     page = odd.report.read_text(encoding="utf-8")
-    assert "nan holds 4096 NaN" in page
+    assert "4096 NaN and 0 infinite values at nan" in page
     assert "4 of 6 channels silent" in page or "4 of 4" in page
 
 

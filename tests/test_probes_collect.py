@@ -179,13 +179,13 @@ def test_on_error_skip_leaves_a_bad_file_out_and_says_so(folder: Path) -> None:
     (folder / "photos/b.png").write_bytes(b"")
     probes = collect([files("photos/*.png", on_error="skip")], folder)
     assert probes.names == ("a", "c")
-    assert probes.notes == ("left out: photos/b.png is empty (0 bytes)",)
+    assert probes.notes == ("Left out: photos/b.png is empty (0 bytes)",)
 
 
 def test_skipping_everything_leaves_no_probe_which_is_an_error(folder: Path) -> None:
     (folder / "photos/a.png").write_bytes(b"")
     error = refused(files("photos/a.png", on_error="skip"), base=folder)
-    assert str(error) == "there is no probe at all\n  left out: photos/a.png is empty (0 bytes)"
+    assert str(error) == "there is no probe at all\n  Left out: photos/a.png is empty (0 bytes)"
 
 
 def test_a_jpeg_by_another_name_is_read(folder: Path) -> None:

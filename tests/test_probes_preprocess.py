@@ -159,7 +159,7 @@ def test_the_colour_follows_the_models_channels_where_nothing_says_it() -> None:
     ("section", "channels", "message"),
     [
         ({}, 13, "the model takes images of 13 channels"),
-        ({"colour": "grey"}, 3, "colour grey makes 1 channels, but the model takes 3"),
+        ({"colour": "grey"}, 3, "colour grey makes 1 channel, but the model takes 3"),
         ({"colour": "bgr"}, 1, "colour bgr makes 3 channels, but the model takes 1"),
         ({"like": "vgg16"}, 1, "'vgg16' has a mean for each of three colours, but the model takes grey"),
         ({"mean": (1.0, 2.0, 3.0)}, 1, "mean has 3 values for the 1 channels of colour grey"),

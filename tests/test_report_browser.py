@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_data import sd_unet_run, small_run
+from run_data import TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.report import html
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (360, 768, 1440, 3840)
+LINES = """cells => cells.map(cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+})"""
+"""On how many lines each cell's text stands."""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,12 @@ def test_the_table_sorts_by_its_heads_with_undefined_values_last(browser: Any, r
 
 def test_names_sort_from_a_first_and_numbers_from_the_largest(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report)
-    for label, order in (("tap", "ascending"), ("made", "ascending"), ("silent", "descending"), ("#", "descending")):
+    for label, order in (
+        ("tap", "ascending"),
+        ("by design", "ascending"),
+        ("silent", "descending"),
+        ("#", "descending"),
+    ):
         head = page.locator("table.layers thead th").filter(has=page.get_by_text(label, exact=True))
         head.locator("button").click()
         assert head.get_attribute("aria-sort") == order
@@ -98,12 +109,39 @@ def test_names_sort_from_a_first_and_numbers_from_the_largest(browser: Any, repo
 def test_types_and_units_are_not_broken_inside_a_word(browser: Any, report: Path, width: int) -> None:
     page, _ = opened(browser, report, viewport={"width": width, "height": 900})
     cells = page.locator("table.plain td:nth-child(2)")
-    one_line = """cells => cells.map(cell => {
-        const range = document.createRange();
-        range.selectNodeContents(cell);
-        return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
-    })"""
-    assert set(cells.evaluate_all(one_line)) == {1}
+    assert set(cells.evaluate_all(LINES)) == {1}
+    page.context.close()
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 120 taps with names and types as long as those of a BiT."""
+    kinds = {"standardized_conv2d": "StandardizedConv2D", "relu": "ReLU"}
+    specs = [
+        TapSpec(f"block{i // 30 + 1}/unit{i // 6 % 5:02}/{'abc'[i // 2 % 3]}/{name}", kinds[name], (14, 14, 2))
+        for i in range(120)
+        for name in [list(kinds)[i % 2]]
+    ]
+    run = make_run(specs, shown=2, tile=14, probes=("cat",))
+    run.summary["mean"] = -0.00988
+    path = tmp_path_factory.mktemp("deep") / "report.html"
+    path.write_bytes(html.render(run, template_dir=None, budget_mb=10))
+    return path
+
+
+def test_numbers_of_a_hundred_taps_and_more_stay_on_one_line(browser: Any, deep: Path) -> None:
+    page, _ = opened(browser, deep, viewport={"width": 1400, "height": 900})
+    assert set(page.locator(".taps .position").evaluate_all(LINES)) == {1}
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 1400, 1920])
+def test_every_column_of_the_layer_table_is_seen_on_an_ordinary_screen(browser: Any, deep: Path, width: int) -> None:
+    page, _ = opened(browser, deep, viewport={"width": width, "height": 900})
+    assert (
+        page.locator(".scroll", has=page.locator("table.layers")).evaluate("box => box.scrollWidth - box.clientWidth")
+        == 0
+    )
     page.context.close()
 
 

@@ -14,12 +14,13 @@ import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_data import HOSTILE, sd_unet_run, small_run
+from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
+from fmreport.report.wording import zeros_sentence
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
 
@@ -149,8 +150,13 @@ def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, do
 
 
 def test_zero_percent_after_an_operation_that_makes_no_zeros_is_no_finding(page: Page) -> None:
-    assert page.taps[0].zeros == "0.0% (by chance only: BiasAdd has no zeros)"
+    assert page.taps[0].zeros == "0.0% (not by design: BiasAdd has no zeros)"
     assert page.taps[1].zeros == "56.1% (by design: Relu clips to zero)"
+
+
+def test_zeros_that_a_layer_only_hands_on_are_not_called_chance(page: Page) -> None:
+    assert zeros_sentence(0.111, "by chance", "a weighted sum") == "11.1% (not by design: a weighted sum)"
+    assert "zeros that the layer reads" in page.table.notes[0]
 
 
 def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
@@ -162,6 +168,12 @@ def test_nan_and_silence_are_said_where_they_are(page: Page) -> None:
     assert taps["head"].maps is None
     assert taps["head"].no_maps
     assert any("broken.jpg was skipped" in note for note in page.notes)
+
+
+def test_every_note_ends_as_a_sentence() -> None:
+    run = copy.copy(small_run())
+    run.facts = replace(run.facts, notes=("Left out: a.png is empty (0 bytes)", "Nothing was learned."))
+    assert build.build(run).notes == ("Left out: a.png is empty (0 bytes).", "Nothing was learned.")
 
 
 def with_model(section: dict[str, object]) -> Page:
@@ -187,6 +199,28 @@ def test_the_report_says_what_weights_were_run_and_warns_of_random_ones(section:
     assert (build.UNTRAINED in page.notes) == (said == "random, untrained")
 
 
+@pytest.mark.parametrize(
+    ("opened", "wanted", "said"),
+    [
+        ("serving_default", None, "serving_default, chosen by fmreport"),
+        ("embed", "embed", "embed, as the config says"),
+        ("__call__", None, "the model's call outside of training (__call__), chosen by fmreport"),
+    ],
+)
+def test_the_report_says_which_function_of_a_saved_model_was_opened(
+    opened: str, wanted: str | None, said: str, page: Page
+) -> None:
+    run = copy.copy(small_run())
+    section = {"kind": "savedmodel", "path": "saved", "signature": wanted}
+    run.facts = replace(
+        run.facts,
+        config={**run.facts.config, "model": section},
+        model={**run.facts.model, "signature": opened},
+    )
+    assert [fact.value for fact in build.build(run).facts if fact.term == "Signature"] == [said]
+    assert not [fact for fact in page.facts if fact.term == "Signature"]
+
+
 def test_the_report_says_what_each_of_several_inputs_took(page: Page) -> None:
     several = with_model({"kind": "keras", "path": "m.keras", "inputs": {"left": "image", "right": "ones"}})
     assert "left: the image; right: ones" in [fact.value for fact in several.facts if fact.term == "Inputs"]
@@ -203,6 +237,16 @@ def test_the_coarsest_map_is_one_with_positions_and_the_report_says_which_are_no
     assert "1 × 1 aside" in resolution.label
     assert "1 × 1, without positions, at daspp/pooled/conv" in resolution.detail
     assert "1 × 1" not in build.key_figures(small_run())[0].label
+
+
+@pytest.mark.parametrize("kind", ["ZeroPadding2D", "MirrorPad", "PadV2", "Pad"])
+def test_a_map_that_only_padding_made_larger_is_not_the_finest(kind: str) -> None:
+    specs = [TapSpec("conv", "Conv2D", (112, 112, 2)), TapSpec("pad", kind, (114, 114, 2))]
+    run = make_run([*specs, TapSpec("end", "Conv2DPad", (56, 56, 2))], shown=2, tile=16, probes=("cat",))
+    resolution = build.key_figures(run)[0]
+    assert resolution.value == "112 → 56"
+    assert resolution.label == "rows of the maps, padding aside: finest, coarsest"
+    assert build.key_figures(make_run(specs[1:], shown=2, tile=16, probes=("cat",)))[0].value == "114"
 
 
 def test_a_layer_that_cannot_be_tapped_is_told_from_one_that_is_not_selected(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,11 +14,11 @@ import pytest
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_data import small_run
+from run_data import TapSpec, make_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
-from fmreport.report import build, environment, pdf
+from fmreport.report import build, contents, environment, pdf
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
 VALUES = st.recursive(
@@ -118,7 +119,14 @@ def test_an_ordinary_name_can_be_searched_and_copied_as_it_is(name: str, tmp_pat
     tap = replace(page.taps[0], name=name, maps=None, histogram=None)
     row = replace(page.table.rows[0], name=name)
     missing = (replace(page.missing[0], path=name, type=name),)
-    bare = replace(page, taps=(tap,), table=replace(page.table, rows=(row,)), missing=missing, photos=())
+    bare = replace(
+        page,
+        taps=(tap,),
+        contents=((tap.label, name),),
+        table=replace(page.table, rows=(row,)),
+        missing=missing,
+        photos=(),
+    )
     made = tmp_path / "report.pdf"
     made.write_bytes(pdf.render(small_run(), template_dir=None, page=bare))
     text = poppler("pdftotext", "-layout", made, "-")
@@ -145,6 +153,39 @@ def test_the_pdf_is_tagged_and_titled(report: Path) -> None:
     assert "SD-UNet on Oxford-IIIT Pet" in about
     assert "Tagged:          yes" in about
     assert "A4" in about
+
+
+@pytest.mark.parametrize("grid", [(25, 5), (5, 25), (7, 7), (24, 24)])
+def test_a_row_of_maps_is_as_high_as_its_photograph(grid: tuple[int, int], tmp_path: Path) -> None:
+    run = make_run([TapSpec("narrow", "Conv2D", (*grid, 19))], shown=19, tile=80, probes=("cat", "coffee"))
+    page = replace(build.build(run), photos=(), figures=())
+    (tmp_path / "report.pdf").write_bytes(pdf.render(run, template_dir=None, page=page))
+    poppler("pdftohtml", "-xml", "-zoom", "4", tmp_path / "report.pdf", tmp_path / "report")
+    found = re.findall(r'<image top="(\d+)" .*?height="(\d+)"', (tmp_path / "report.xml").read_text("utf-8"))
+    places = [(int(top), int(height)) for top, height in found]
+    assert len(places) == 2 * 2 * 2 + 1  # two blocks of two probes, and the colour bar
+    for photo, maps in zip(places[:8:2], places[1:8:2], strict=True):
+        assert photo == pytest.approx(maps, abs=2)  # of 288 to an inch
+
+
+def test_contents_of_a_deep_model_name_its_parts_and_no_more() -> None:
+    taps = [f"block{i // 9}/unit{i // 3 % 3}/{'abc'[i % 3]}" for i in range(90)]
+    found = contents.parts(taps)
+    assert list(found.values()) == list(dict.fromkeys(tap.rpartition("/")[0] for tap in taps))
+    assert list(found) == list(range(1, 90, 3))
+    assert contents.parts(taps[:40]) == dict(enumerate(taps[:40], 1))
+    assert contents.parts([f"conv{i}" for i in range(41)]) == {}
+
+
+def test_contents_of_119_taps_stay_on_the_first_page(tmp_path: Path) -> None:
+    specs = [TapSpec(f"block{i // 30}/unit{i // 7:02}/{i}/conv", "Conv2D", (8,)) for i in range(119)]
+    run = make_run(specs, shown=2, tile=8, probes=("cat",))
+    (tmp_path / "report.pdf").write_bytes(pdf.render(run, template_dir=None))
+    first = poppler("pdftotext", "-layout", "-l", "1", tmp_path / "report.pdf", "-")
+    assert "What the columns mean" in first
+    assert "block0/unit03" in first
+    assert "block0/unit03/21/conv" not in first
+    assert build.IN_THE_TABLE in first
 
 
 def test_a_page_without_authors_notes_and_maps_compiles() -> None:

@@ -425,7 +425,7 @@ def test_a_downloaded_model_opens_and_says_what_it_is(tmp_path: Path, cache: Pat
     assert seen[-1] == (1, 1)
     assert (model.identity.kind, model.identity.source) == ("hub", handle)
     assert model.identity.sha256 == files.hash_of(tmp_path / "published" / PATH)
-    assert model.notes[-1] == f"{handle} was read from {name_of(handle)} in TensorFlow Hub's cache"
+    assert model.notes[-1] == f"From TensorFlow Hub: {handle} was read from {name_of(handle)} in its cache"
     assert [tap.type for tap in model.inventory((8, 8))[1]] == ["Conv2D"]
 
 

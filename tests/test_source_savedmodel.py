@@ -261,6 +261,7 @@ def test_a_signature_that_is_not_there_is_answered_with_those_that_are(pieces: P
 
 def test_a_named_signature_is_opened(pieces: Path) -> None:
     one, other = opened(pieces, (16, 16)), opened(pieces, (16, 16), signature="serving_default")
+    assert (one.identity.signature, other.identity.signature) == ("__call__", "serving_default")
     assert [tap.name for tap in other.inventory((16, 16))[1]] == [tap.name for tap in one.inventory((16, 16))[1]]
 
 
@@ -413,4 +414,4 @@ def test_an_input_that_is_hardly_a_picture_is_told_to_the_reader(tmp_path: Path)
     spectrogram = keras.Sequential([keras.Input((49, 10, 1)), keras.layers.Conv2D(4, 3, name="conv")])
     spectrogram.export(tmp_path / "heard", verbose=False)
     (note,) = opened(tmp_path / "heard", (49, 10)).notes
-    assert note.startswith("the input is 49 x 10 x 1, hardly a picture")
+    assert note.startswith("The input is 49 x 10 x 1, hardly a picture")

@@ -76,7 +76,7 @@ class PreprocessSection(Section):
 class Selector(Section):
     """Which layers are meant: the keys narrow one another in the order in which they are written.
 
-    `steps` gives that order. Selectors that differ in it are different.
+    `steps` gives that order, `optional` aside, which narrows nothing. Selectors that differ in it are different.
     """
 
     type: Text | None = Field(default=None, description="glob on the layer's class, such as Conv2D or *Conv*")
@@ -88,6 +88,7 @@ class Selector(Section):
         default=None, description="one position or a list of them among what is left, from 1"
     )
     every: Positive | None = Field(default=None, description="every n-th of what is left, from the first on")
+    optional: bool = Field(default=False, description="true: a model in which nothing matches is no error")
 
     _steps: tuple[tuple[str, Any], ...] = PrivateAttr(())
 
@@ -108,14 +109,16 @@ class Selector(Section):
     def _ordered(cls, data: Any, handler: ModelWrapValidatorHandler[Selector]) -> Selector:
         selector = handler(data)
         if isinstance(data, Mapping):
-            if not data:
-                raise ValueError(f"selects nothing; give it at least one of {', '.join(cls.model_fields)}")
-            selector._steps = tuple((key, getattr(selector, key)) for key in data)
+            narrowing = [key for key in cls.model_fields if key != "optional"]
+            if not data.keys() & set(narrowing):
+                raise ValueError(f"selects nothing; give it at least one of {', '.join(narrowing)}")
+            selector._steps = tuple((key, getattr(selector, key)) for key in data if key in narrowing)
         return selector
 
     @model_serializer
     def _written(self) -> dict[str, Any]:
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._steps}
+        written = {key: list(value) if isinstance(value, tuple) else value for key, value in self._steps}
+        return {**written, "optional": True} if self.optional else written
 
 
 class FiguresSection(Section):

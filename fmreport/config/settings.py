@@ -18,7 +18,7 @@ from fmreport.config.overrides import lay_over
 from fmreport.config.probes import Probes
 from fmreport.config.reading import Document, read_python, read_yaml
 from fmreport.config.sections import Author, FiguresSection, PreprocessSection, ReportSection, Selector
-from fmreport.errors import ConfigError, nearest
+from fmreport.errors import FILES, ConfigError, nearest
 
 UNNAMED = Path("CONFIG")
 """Stands for the file's name in messages about settings that came from Python."""
@@ -62,7 +62,13 @@ class Config(Section):
         default=None, description="names of the probes whose maps are shown; default: the first four"
     )
     layers: Selectors = Field(
-        default=(Selector(type="*Conv*"),), min_length=1, description="which layers are tapped: what any entry selects"
+        default=(
+            Selector(type="*Conv*"),
+            Selector(type="*ReLU*", optional=True),
+            Selector(type="Activation", optional=True),
+        ),
+        min_length=1,
+        description="which layers are tapped: what any entry selects",
     )
     exclude: Selectors = Field(default=(), description="which of these are left out again")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")
@@ -163,4 +169,4 @@ def _instead(folder: Path, name: str) -> str:
     names = sorted(each.name for each in folder.glob("*.y*ml")) if folder.is_dir() else []
     if not names:
         return "`fmreport new MODEL` prints a config to start from"
-    return f"name a YAML file in {folder}; {nearest(name, names)}"
+    return f"name a YAML file in {folder}; {nearest(name, names, most=FILES)}"

@@ -22,8 +22,9 @@ MISSING = LEVELS + 1
 SEQUENTIAL = "magma"
 DIVERGING = "berlin"
 PERCENTILE = 99
-SMALLEST_TILE = 40
-"""Smaller tiles are repeated up to about this many pixels, so that the gaps between them stay thin."""
+SMALLEST_TILE, LONGEST_REPEATED = 40, 240
+"""Tiles with a shorter side are repeated up to about so many pixels, and to no longer side than that: the gaps between
+them stay thin, and their pixels sharp where a viewer smooths what it enlarges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,19 @@ def mosaic(maps: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     Small tiles are repeated (nearest), by one whole number in both directions.
     """
     count, h, w = maps.shape
-    factor = max(1, round(SMALLEST_TILE / max(h, w)))
-    gap = max(1, round(max(h, w) * factor / 40))
+    factor, gap = enlarged(h, w)
     rows = -(-count // columns)
     h, w = h * factor, w * factor
     canvas = np.full((rows * columns, h + gap, w + gap), GAP, np.uint8)
     canvas[:count, :h, :w] = maps.repeat(factor, axis=1).repeat(factor, axis=2)
     grid = canvas.reshape(rows, columns, h + gap, w + gap).swapaxes(1, 2)
     return grid.reshape(rows * (h + gap), columns * (w + gap))[:-gap, :-gap]
+
+
+def enlarged(height: int, width: int) -> tuple[int, int]:
+    """How often each pixel of a tile is repeated, and the pixels of the gap beside it: a 40th of the tile's width."""
+    factor = max(1, min(round(SMALLEST_TILE / min(height, width)), LONGEST_REPEATED // max(height, width)))
+    return factor, max(1, round(width * factor / 40))
 
 
 def encode(indices: NDArray[np.uint8], *, signed: bool) -> bytes:

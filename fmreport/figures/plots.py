@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from fmreport.figures.glyphs import drawable
 
 INK, MUTED, RULE, BAND, PAPER = "#20242b", "#5d6673", "#d5dae1", "#f2f4f7", "#fefefe"
-FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#6b4fa0"
+FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#3d2b6b"
 ROLES = {
     "ink": INK,
     "muted": MUTED,
@@ -36,8 +36,10 @@ ROLES = {
 """Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
 WIDTH = 7.1
 """Inches: the text width of an A4 page."""
-LEFT, RIGHT, BOTTOM, TOP = 0.62, 0.86, 0.44, 0.24
+LEFT, RIGHT, BOTTOM, TOP = 0.62, 1.36, 0.44, 0.24
 """Inches around the panels, the same in every figure, so that depth lies at the same place in all of them."""
+LABEL = 18
+"""Letters that a label at the right edge has room for."""
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -84,16 +86,31 @@ class Plot:
     figure: Figure
 
 
+class EndLabel(NamedTuple):
+    """What stands at the right edge of a panel, beside the last value of a series."""
+
+    y: float
+    text: str
+    colour: str
+    marker: str = ""
+    """The series' marker, drawn before the text; empty: none."""
+    filled: bool = True
+
+
 def style() -> AbstractContextManager[None]:
     """The settings under which figures are drawn and written; matplotlib's own are back afterwards."""
     return mpl.rc_context(STYLE)
 
 
-def new_figure(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of the text's width and `height` inches, with panels one above the other on one x axis."""
+def new_figure(height: float, panels: int = 1, *, shares: Sequence[float] = ()) -> tuple[Figure, list[Axes]]:
+    """A figure of the text's width and `height` inches, with panels one above the other on one x axis.
+
+    `shares` of the height that the panels take; equal where not given.
+    """
     figure = Figure(figsize=(WIDTH, height))
     margins = {"left": LEFT / WIDTH, "right": 1 - RIGHT / WIDTH, "bottom": BOTTOM / height, "top": 1 - TOP / height}
-    grid = figure.subplots(panels, 1, sharex=True, squeeze=False, gridspec_kw={**margins, "hspace": 0.12})
+    spacing = {**margins, "hspace": 0.12, "height_ratios": shares or [1] * panels}
+    grid = figure.subplots(panels, 1, sharex=True, squeeze=False, gridspec_kw=spacing)
     for axes in grid[:, 0]:
         axes.yaxis.set_label_coords(-0.8 * LEFT / (WIDTH - LEFT - RIGHT), 0.5)
     return figure, list(grid[:, 0])
@@ -137,7 +154,7 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:
         for panel in axes:
             if i % 2 == 0:
                 panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
-        room = int((last - first + 1) / count * 95)
+        room = int((last - first + 1) / count * 84)
         if room >= 4:
             short = label if len(label) <= room else label[: room - 1] + "…"
             axes[0].text(
@@ -152,16 +169,44 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:
             )
 
 
-def label_ends(axes: Axes, labels: Sequence[tuple[float, str, str]], *, gap: float = 0.08) -> None:
-    """Writes (y, text, colour) at the right edge, at least `gap` (a fraction of the height) apart; NaN is left out.
+def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.08) -> None:
+    """Writes labels at the right edge, at least `gap` (a fraction of the height) apart; where y is NaN, none.
 
     The axis must have its final limits.
     """
     to_fraction = axes.transData + axes.transAxes.inverted()
-    position = -np.inf
-    for y, text, colour in sorted(label for label in labels if np.isfinite(label[0])):
-        position = max(float(to_fraction.transform((1, y))[1]), position + gap)
-        axes.text(1.012, position, text, transform=axes.transAxes, va="center", color=colour)
+    shown = sorted((label for label in labels if np.isfinite(label.y)), key=lambda label: label.y)
+    places = [float(to_fraction.transform((1, label.y))[1]) for label in shown]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    # What was pushed out at the top pushes back.
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], (1 if i == len(places) - 1 else places[i + 1] - gap))
+    for label, place in zip(shown, places, strict=True):
+        _label(axes, label, place)
+
+
+def _label(axes: Axes, label: EndLabel, place: float) -> None:
+    start, text = 1.012, drawable(label.text)
+    if label.marker:
+        axes.plot(
+            [start + 0.008], [place], transform=axes.transAxes, clip_on=False, **marker_style(label, label.filled, 4.5)
+        )
+        start += 0.024
+    short = text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
+    axes.text(start, place, short, transform=axes.transAxes, va="center", color=label.colour, fontsize=7.5)
+
+
+def marker_style(series: EndLabel, filled: bool, size: float) -> dict[str, Any]:
+    """How the markers of a series are drawn, without a line."""
+    return {
+        "linestyle": "none",
+        "marker": series.marker,
+        "markersize": size,
+        "markeredgewidth": 0.8,
+        "markeredgecolor": series.colour,
+        "markerfacecolor": series.colour if filled else PAPER,
+    }
 
 
 def last(values: np.ndarray) -> float:

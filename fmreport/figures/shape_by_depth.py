@@ -26,8 +26,8 @@ def draw(run: Run) -> plots.Plot:
     above.set_ylabel("grid side (pixels)" if square else "grid (pixels)")
     if not square:
         _steps(above, width, plots.SECOND)
-        ends = [(plots.last(height), "height", plots.FIRST), (plots.last(width), "width", plots.SECOND)]
-        plots.label_ends(above, ends, gap=0.16)
+        sides = (("height", height, plots.FIRST), ("width", width, plots.SECOND))
+        plots.label_ends(above, [plots.EndLabel(plots.last(y), text, colour) for text, y, colour in sides], gap=0.16)
     _steps(below, channels, plots.THIRD)
     _log_axis(below, [channels])
     below.set_ylabel("channels")

@@ -39,7 +39,7 @@ def collect(sources: Sequence[Probes], base: Path, *, advance: Callable[[int, in
             fact, held = _checked(file, named[file.path])
         except ProbeError as error:
             if getattr(sources[number], "on_error", "stop") == "skip":
-                notes.append(f"left out: {error}")
+                notes.append(f"Left out: {error}")
             else:
                 # Afresh: the caught one's traceback would hold the image.
                 problems.append(ProbeError(str(error), fix=error.fix))

@@ -166,7 +166,8 @@ def _colour(wanted: str | None, base: Recipe, channels: int | None) -> str:
     if wanted is not None:
         if channels is not None and CHANNELS[wanted] != channels:
             raise ProbeError(
-                f"preprocess.colour {wanted} makes {CHANNELS[wanted]} channels, but the model takes {channels}",
+                f"preprocess.colour {wanted} makes {CHANNELS[wanted]} channel{'s' if CHANNELS[wanted] > 1 else ''}, "
+                f"but the model takes {channels}",
                 fix="leave it out, or set grey for one channel, rgb or bgr for three",
             )
         return wanted

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from fmreport import figures
 from fmreport.figures import photographs, plots
-from fmreport.report import maps, page, tables, taps
-from fmreport.report.wording import count, number, percent, plural, sizes
+from fmreport.report import contents, maps, page, tables, taps
+from fmreport.report.wording import count, full_stop, number, percent, plural, sizes
 from fmreport.store import Run
 
 SHOWN, OTHERS = 320, 96
@@ -27,7 +27,10 @@ ATTACHED = {
 MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
+IN_THE_TABLE = "The table of layers leads to the maps of every tap."
 UNTRAINED = "The weights are random: nothing here was learned."
+PADDING = r"[A-Za-z]*Pad(?:ding)?(?:\dD|V2)?"
+"""Types of layers that do nothing but pad."""
 FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
 
@@ -45,6 +48,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         limit=limit,
     )
     inventory, missing = tables.missing(run)
+    parts = contents.parts(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
     return page.Page(
         title=facts.title,
@@ -56,7 +60,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
-        notes=(*facts.notes, *([UNTRAINED] if _untrained(run) else [])),
+        notes=tuple(map(full_stop, (*facts.notes, *([UNTRAINED] if _untrained(run) else [])))),
         facts=tuple(_facts(run)),
         preprocess=str(facts.preprocess.get("sentence") or ""),
         versions=tuple(page.Fact(name, version) for name, version in facts.versions.items()),
@@ -70,6 +74,8 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         table=tables.layer_table(run),
         maps_intro=maps.introduction(run, scale, limit),
         taps=tuple(taps.sections(run, settings, advance)),
+        contents=tuple((f"tap-{position}", name) for position, name in parts.items()),
+        contents_note="" if len(parts) == len(run.layers) else IN_THE_TABLE,
         inventory=inventory,
         missing=missing,
         definitions=tables.definitions(run),
@@ -84,8 +90,11 @@ def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
 
 def _resolution(run: Run) -> page.KeyFigure:
     heights = run.layers["height"].to_numpy(np.float64, na_value=np.nan)
-    # One pixel is what global pooling leaves: no map.
-    maps_only = np.flatnonzero(np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy())
+    # One pixel is what global pooling leaves: no map. A padded map is finer than any that the model computes.
+    maps = np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy()
+    padded = maps & run.layers["type"].str.fullmatch(PADDING).to_numpy(bool)
+    padded &= bool((maps & ~padded).any())
+    maps_only = np.flatnonzero(maps & ~padded)
     if not maps_only.size:
         return page.KeyFigure("no maps", "every tap is a vector", plural(len(run.layers), "tap"))
     sides = heights[maps_only].astype(int)
@@ -96,10 +105,11 @@ def _resolution(run: Run) -> page.KeyFigure:
     path += [(after, "finest after it")] if after > least else []
     at = run.layers.iloc[int(maps_only[coarsest])]
     pixels = list(run.layers.loc[np.isfinite(heights) & (run.layers["elements"] == run.layers["channels"]), "tap"])
+    aside = " and ".join(["1 × 1"] * bool(pixels) + ["padding"] * bool(padded.any()))
     others = f" and {plural(len(pixels) - 1, 'other tap')}" if len(pixels) > 1 else ""
     return page.KeyFigure(
         " → ".join(str(side) for side, _ in path),
-        f"rows of the maps{', 1 × 1 aside' if pixels else ''}: {', '.join(word for _, word in path)}",
+        f"rows of the maps{f', {aside} aside' if aside else ''}: {', '.join(word for _, word in path)}",
         f"coarsest at {at['tap']}: {sizes(str(at['shape']))}"
         + (f"; 1 × 1, without positions, at {pixels[0]}{others}" if pixels else ""),
     )
@@ -147,6 +157,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("Model", f"{model.get('kind') or ''}: {model.get('source') or ''}", code=True)
     if model.get("sha256"):
         yield page.Fact("SHA-256", str(model["sha256"]), code=True)
+    if model.get("signature"):
+        yield page.Fact("Signature", _signature(str(model["signature"]), _section(run).get("signature")))
     if weights := _weights(_section(run)):
         yield page.Fact("Weights", weights)
     if inputs := _section(run).get("inputs"):
@@ -167,6 +179,12 @@ def _section(run: Run) -> Mapping[str, Any]:
     """The config's `model` section."""
     section: Mapping[str, Any] = run.facts.config.get("model") or {}
     return section
+
+
+def _signature(opened: str, wanted: object) -> str:
+    """Which function of a saved model was opened, and why that one."""
+    shown = "the model's call outside of training (__call__)" if opened == "__call__" else opened
+    return f"{shown}, {'as the config says' if wanted == opened else 'chosen by fmreport'}"
 
 
 def _untrained(run: Run) -> bool:

@@ -284,6 +284,10 @@ class Page:
     maps_intro: tuple[str, ...]
     """How to read the maps, a sentence each."""
     taps: tuple[TapSection, ...]
+    contents: tuple[tuple[str, str], ...]
+    """What printed contents name of the taps: label of a section, and the tap or part of the model that begins."""
+    contents_note: str
+    """Where the other taps are found; empty where all are named."""
     inventory: str
     """A sentence: how many layers there are and how many have a tap."""
     missing: tuple[MissingLayer, ...]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fmreport.report import page
 from fmreport.report.taps import anchors, href, records
-from fmreport.report.wording import DASH, are, count, number, percent, plural, sizes, undefined
+from fmreport.report.wording import DASH, ZEROS_NOTE, are, by_design, count, number, percent, plural, sizes, undefined
 from fmreport.store import Run
 
 _COLUMNS = (
@@ -18,7 +18,7 @@ _COLUMNS = (
     ("type", "type", False),
     ("shape", "shape", True),
     ("zeros", "zero_fraction", True),
-    ("made", "zeros", False),
+    ("by design", "zeros", False),
     ("silent", "silent", True),
     ("Gini", "gini", True),
     ("Hoyer", "hoyer_limit", True),
@@ -49,7 +49,7 @@ def layer_table(run: Run) -> page.Table:
 
 
 def _row(row: Mapping[str, Any], position: int, anchor: str) -> page.Row:
-    design = {"by design": "by design", "by chance": "by chance"}.get(row["zeros"], "unknown")
+    design = by_design(row["zeros"])
     cells = (
         page.Cell(f"{row['type']} {row['index']}", f"{row['type']} {int(row['index']):06d}", numeric=False),
         page.Cell(sizes(str(row["shape"])), str(row["elements"])),
@@ -79,10 +79,7 @@ def _value(name: str, row: Mapping[str, Any]) -> page.Cell:
 
 
 def _notes(rows: tuple[page.Row, ...]) -> Iterator[str]:
-    yield (
-        "Zeros: share of exact zeros over all images, positions and channels. Where they occur by chance only, 0% is "
-        "no finding: the operation does not make zeros."
-    )
+    yield ZEROS_NOTE
     reasons: dict[str, int] = {}
     for row in rows:
         for cell in row.cells:

@@ -55,15 +55,32 @@ def are(value: int) -> str:
     return f"{value:,} {'is' if value == 1 else 'are'}"
 
 
+def full_stop(note: str) -> str:
+    """The note as a sentence of its own."""
+    return note if note.endswith((".", "!", "?")) else f"{note}."
+
+
 def sizes(shape: str) -> str:
     """`160 x 160 x 32` with a true times sign."""
     return shape.replace(" x ", " × ")
 
 
 def zeros_sentence(fraction: float, made: str, reason: str) -> str:
-    """`0.0% (by chance only: a weighted sum plus a bias)`: 0% is no finding where nothing makes zeros."""
-    words = {"by design": "by design", "by chance": "by chance only"}.get(made, "unknown whether by design")
+    """`0.0% (not by design: a weighted sum plus a bias)`: 0% is no finding where nothing makes zeros."""
+    # Not "by chance": a weighted sum of zeros is zero too.
+    words = {"by design": "by design", "by chance": "not by design"}.get(made, "unknown whether by design")
     return f"{percent(fraction)} ({words}: {reason})" if reason else f"{percent(fraction)} ({words})"
+
+
+def by_design(made: str) -> str:
+    """The same verdict as the answer to a column's head."""
+    return {"by design": "yes", "by chance": "no"}.get(made, "unknown")
+
+
+ZEROS_NOTE = (
+    "Zeros: share of exact zeros over all images, positions and channels. Where they are not by design, 0% is no "
+    "finding, and more than that stems from zeros that the layer reads or from numbers too small to be held."
+)
 
 
 def undefined(column: str, row: Mapping[str, Any]) -> str:

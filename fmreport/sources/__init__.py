@@ -52,6 +52,8 @@ class Identity:
     """Of the file (of all files of a folder); empty where the weights come from no file."""
     framework: str
     parameters: int
+    signature: str = ""
+    """Which of the model's functions was opened: a signature, or `__call__`; empty where it has only one way in."""
 
 
 class TappableModel(Protocol):

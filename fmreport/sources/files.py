@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fmreport.config import BuilderSection, Config, HubSection, KerasSection, SavedModelSection
-from fmreport.errors import SourceError, nearest
+from fmreport.errors import FILES, SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
 from fmreport.sources.graph.refused import refuse_operations
 
@@ -154,7 +154,7 @@ def _find_module(config: Config, function: str) -> None:
         beside = sorted(each.stem for each in config.folder.glob("*.py"))
         raise SourceError(
             f"{where(config, 'function')}: {function}: there is no module {package}",
-            fix=f"put it beside the config or install it; beside it are {nearest(package, beside)}",
+            fix=f"put it beside the config or install it; beside it are {nearest(package, beside, most=FILES)}",
         )
 
 
@@ -189,7 +189,7 @@ def _missing(config: Config, key: str, text: str) -> SourceError:
     else:
         kinds, holders = (".keras", *H5), MODEL_HOLDERS
         names = sorted(p.name for p in beside if p.suffix in kinds or (p / "saved_model.pb").is_file())
-    near = f"beside it: {nearest(path.name, names)}" if names else f"give {holders}"
+    near = f"beside it: {nearest(path.name, names, most=FILES)}" if names else f"give {holders}"
     return SourceError(
         f"{where(config, key)}: {text} does not exist", fix=f"paths are relative to {config.source.name}; {near}"
     )

@@ -29,7 +29,7 @@ def open_model(config: Config, advance: Callable[[int, int], None] | None = None
     if not is_address(section.handle):
         return opened(config, section, folder, identity, setting)
     model: TappableModel = opened(config, section, folder, identity, setting, restore=_again(folder))
-    model.notes = (*model.notes, f"{section.handle} was read from {folder.name} in TensorFlow Hub's cache")
+    model.notes = (*model.notes, f"From TensorFlow Hub: {section.handle} was read from {folder.name} in its cache")
     return model
 
 

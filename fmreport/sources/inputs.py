@@ -48,7 +48,7 @@ class Inputs:
         if not height or not width or (min(height, width) >= SMALLEST and max(height, width) < 3 * min(height, width)):
             return ()
         note = (
-            f"the input is {height} x {width} x {channels}, hardly a picture: if it holds something else, such as a "
+            f"The input is {height} x {width} x {channels}, hardly a picture: if it holds something else, such as a "
             "spectrogram (time x frequency), the rows and columns of every map are its axes, and photographs are "
             "foreign to the model: read the numbers as those of any input, not of what it was made for"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from fmreport.sources.quiet import quiet
 WHOLE = "check that the folder is whole: saved_model.pb and variables/ as they were saved"
 HUB_MODULE = "tfhub_module.pb"
 """The file that tells a module of TF1 Hub from a SavedModel."""
+CALL = "__call__"
+"""Stands for the model's own call."""
 SIGNATURES = ("serving_default", "default", "serve")
 
 
@@ -61,8 +64,8 @@ def opened(
             loaded = tf.compat.v1.saved_model.load_v2(str(folder), tags=_tags(folder))
     except Exception as error:
         raise SourceError(f"{setting} cannot be opened: {summary(error)}", fix=mend(error, restore)) from error
-    wanted = config.preprocess.size
-    function = _function(loaded, section.signature, wanted, f"{config.where('model', 'signature')}: model.signature")
+    place, size = f"{config.where('model', 'signature')}: model.signature", config.preprocess.size
+    signature, function = _function(loaded, section.signature, size, place)
     try:
         with quiet():
             graph = of_function(function, loaded)
@@ -71,7 +74,7 @@ def opened(
             f"{setting}: its functions cannot be inlined: {summary(error)}",
             fix="name another function under model.signature, or save the model as .keras",
         ) from error
-    return GraphModel(graph, identity, section, notes)
+    return GraphModel(graph, replace(identity, signature=signature), section, notes)
 
 
 def _tags(folder: Path) -> list[str] | None:
@@ -85,25 +88,26 @@ def _tags(folder: Path) -> list[str] | None:
     return min(serving, key=len) if len(graphs) > 1 and serving else None
 
 
-def _function(loaded: Any, name: str | None, size: tuple[int, int] | None, setting: str) -> Any:
-    """The function that is opened: the one named, else the model's call outside of training, else a signature.
+def _function(loaded: Any, name: str | None, size: tuple[int, int] | None, setting: str) -> tuple[str, Any]:
+    """The function that is opened, behind its name: the one named, else the call outside of training, else a signature.
 
-    Of several calls, the first that takes images of `size` (H, W).
+    Of several calls, the first that takes images of `size` (H, W). Raises `SourceError` where there is none of that
+    name, or no reason to choose one.
     """
     signatures = dict(loaded.signatures)
     called = loaded.__call__ if callable(loaded) else None
     call = [f for f in getattr(called, "concrete_functions", ()) if not _trains(f)]
     call = [f for f in call if _takes(f, size)] or call
-    named = signatures | ({"__call__": call[0]} if call else {})
+    named = signatures | ({CALL: call[0]} if call else {})
     if name is not None:
         if name not in named:
             raise SourceError(f"{setting}: the model has no signature {name}", fix=nearest(name, sorted(named)))
-        return named[name]
-    for choice in (call[0] if call else None, *(signatures.get(each) for each in SIGNATURES)):
-        if choice is not None and _makes_numbers(choice):
-            return choice
+        return name, named[name]
+    for choice in (CALL, *SIGNATURES):
+        if choice in named and _makes_numbers(named[choice]):
+            return choice, named[choice]
     if len(signatures) == 1:
-        return next(iter(signatures.values()))
+        return next(iter(signatures.items()))
     raise SourceError(
         f"{setting}: the model has {len(signatures)} signatures, and none is called {' or '.join(SIGNATURES)}",
         fix=f"write signature: under model, with {nearest('', sorted(named))}" if named else "nothing in it can be run",

@@ -56,7 +56,7 @@ def refuse_operations(graph: Path, shown: str, *, trusted: bool) -> tuple[str, .
             f"{shown} calls {names} of TensorFlow, which can do more than compute",
             fix="if you trust whoever made the file, write `trusted: true` under model",
         )
-    return (f"the model calls {names}, which can read or write files or run Python; the config trusts it",)
+    return (f"The model calls {names}, which can read or write files or run Python; the config trusts it",)
 
 
 def operations(data: bytes, *, saved_model: bool) -> Iterator[str]:
