@@ -28,7 +28,13 @@ PARTS = {
     "rf_disagreement_x": ("disagreement", 1),
 }
 """Columns of a receptive field: which of its pairs, and which of the two."""
-_INVENTORY = ("path", "type", "parameters", "trainable_parameters", *(c.name for c in INVENTORY if c.name != "path"))
+OUTPUT = (
+    "order", "shape", "height", "width", "channels", "rf_status", "rf_height", "rf_width", "rf_stride_y", "rf_stride_x",
+)  # fmt: skip
+"""Columns of the last tap of a layer."""
+_INVENTORY = (
+    "path", "type", *OUTPUT, "parameters", "trainable_parameters", *(c.name for c in INVENTORY if c.name != "path")
+)  # fmt: skip
 """Columns of the inventory."""
 FRACTIONS = ("nyquist", "positions_kept", *(name for name in PARTS if name not in OPTIONAL))
 """Columns of numbers with decimals."""
@@ -86,6 +92,7 @@ def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
         work = layer.own_work
         rows.append(
             {name: getattr(layer, name, None) for name in _INVENTORY}
+            | _output(layer)
             | {
                 "taps": " ".join(layer.taps),
                 "own_macs": work.macs if work else None,
@@ -95,14 +102,19 @@ def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
     return _table(rows, _INVENTORY)
 
 
+def _output(layer: Layer) -> dict[str, Any]:
+    row = _of_tap(layer.output, (1, 1)) if layer.output is not None else {}
+    return {name: row.get(name) for name in OUTPUT}
+
+
 def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
     table = pd.DataFrame([{name: row[name] for name in names} for row in rows], columns=list(names))
     formats = dict.fromkeys(OPTIONAL, "Int64") | dict.fromkeys(FRACTIONS, "float64")
     return table.astype({name: kind for name, kind in formats.items() if name in names})
 
 
-def totals(inventory: pd.DataFrame) -> dict[str, int | None]:
-    """Parameters, and multiply-adds per image, of the whole model; None where a part is not known."""
+def summed(inventory: pd.DataFrame) -> dict[str, int | None]:
+    """Parameters, and multiply-adds per image, of all layers in the table together; None where one is not known."""
     names = [column.name for column in INVENTORY if column.name.startswith("own_")]
     return {
         name.removeprefix("own_"): None if inventory[name].isna().any() else int(inventory[name].sum())
@@ -117,7 +129,7 @@ def described(inventory: Inventory) -> dict[str, Any]:
     taps["selected"] = taps["tap"].isin(list(inventory.selected))
     taps["feeds"] = [list(tap.feeds) for tap in inventory.taps]
     return {
-        "totals": totals(layers),
+        "totals": summed(layers),
         "taps": _records(taps),
         "layers": _records(layers),
         "columns": {column.name: asdict(column) for column in (*LAYERS, *INVENTORY)},

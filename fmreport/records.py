@@ -65,6 +65,8 @@ class Layer:
     taps: tuple[str, ...] = ()
     reason: str = ""
     """Why nothing is captured; empty where `taps` is not."""
+    output: Tap | None = None
+    """The last of its taps."""
     own_parameters: int = 0
     own_trainable_parameters: int = 0
     own_work: Work | None = Work(0, 0)
@@ -220,10 +222,15 @@ INVENTORY = (
     Column("own_macs", "count", f"multiply-adds per image of all calls of the layer{_OWN}; empty: not known"),
     Column("own_products", "count", f"numbers that these return per image{_OWN}"),
 )
+BLOCKS = (
+    Column("block", "", "part of the model: what the paths of its layers begin with, or the size of their maps"),
+    Column("layers", "count", "layers in it"),
+    Column("first", "count", "position of its first tap among all taps of the model"),
+)
 
 
 OPTIONAL = (
-    "height", "width", "macs", "products", "own_macs", "own_products", "rf_height", "rf_width", "rf_union_height",
+    "order", "height", "width", "channels", "macs", "products", "own_macs", "own_products", "rf_height", "rf_width", "rf_union_height",
     "rf_union_width", "rf_padding_y", "rf_padding_x",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""

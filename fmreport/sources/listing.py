@@ -124,12 +124,12 @@ class Listing:
             taps.append(tap)
         return tuple(taps)
 
-    def layers(self, facts: GraphFacts) -> tuple[Layer, ...]:
+    def layers(self, facts: GraphFacts, taps: Sequence[Tap]) -> tuple[Layer, ...]:
         """Layers in the order in which they run, then the others; each with its taps or the reason for none.
 
         What the model does and holds outside of all layers is a last row, whose path is empty.
         """
-        owned = _Owned(facts, self.owners())
+        owned = _Owned(facts, self.owners(), {tap.name: tap for tap in taps})
         by_path: dict[str, list[Output]] = {}
         for output in self.outputs:
             by_path.setdefault(output.path, []).append(output)
@@ -149,8 +149,8 @@ class Listing:
 class _Owned:
     """Rows of the inventory, each with what no row before it holds."""
 
-    def __init__(self, facts: GraphFacts, owners: Mapping[str, str]) -> None:
-        self._facts, self._owners = facts, owners
+    def __init__(self, facts: GraphFacts, owners: Mapping[str, str], taps: Mapping[str, Tap]) -> None:
+        self._facts, self._owners, self._taps = facts, owners, taps
         self._variables: set[Hashable] = set()
 
     def layer(
@@ -173,6 +173,7 @@ class _Owned:
             entries(variables, trainable=True),
             taps,
             reason,
+            self._taps[taps[-1]] if taps else None,
             entries(own),
             entries(own, trainable=True),
             self._facts.work(name for name in operations if self._owners.get(name, "") == path),

@@ -40,7 +40,8 @@ class TracedModel(ABC):
 
         def read(listing: Listing, images: Any) -> None:
             facts = GraphFacts(images, listing.owners())
-            listed.append((listing.layers(facts), listing.taps(facts)))
+            taps = listing.taps(facts)
+            listed.append((listing.layers(facts, taps), taps))
 
         self._traced(read, size, self.batch or PROBING_BATCH)
         # A model that makes variables while it runs is traced again, when it has them all.
