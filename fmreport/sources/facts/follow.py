@@ -87,8 +87,9 @@ def follow(images: Any) -> dict[str, State]:
 def seen_at(states: Mapping[str, State], tensor: Any) -> State | None:
     """What a tensor sees, index by index of its own axes; None where it is not made of the image."""
     state = states.get(tensor.name)
-    for axis in range(len(state.axes)) if state is not None else ():
-        state = folded(state, axis, tensor.op.name)
+    if state is not None:
+        for axis in range(len(state.axes)):
+            state = folded(state, axis, tensor.op.name)
     return state
 
 
