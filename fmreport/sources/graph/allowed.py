@@ -110,6 +110,9 @@ FAMILIES = {
         StatelessIf StatelessWhile Switch While
     """,
     "calls": "PartitionedCall StatefulPartitionedCall",
+    "what is handed over by an iterator, which no allowed operation makes": """
+        IteratorGetNext IteratorGetNextAsOptional OptionalFromValue OptionalGetValue OptionalHasValue OptionalNone
+    """,
     "variables": """
         Assign AssignAdd AssignAddVariableOp AssignSub AssignSubVariableOp AssignVariableOp CountUpTo DestroyResourceOp
         DestroyTemporaryVariable DisableCopyOnRead IsVariableInitialized ReadVariableOp ResourceCountUpTo
