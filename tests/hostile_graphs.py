@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+
+from fmreport.errors import SourceError
+from fmreport.sources.graph.refused import refuse_operations, uses
 
 raw, v1 = tf.raw_ops, tf.compat.v1
 Proto = Any
@@ -132,3 +136,15 @@ def records(target: Path) -> Any:
     """Writes a file of records."""
     dataset = raw.TensorSliceDataset(components=[tf.constant(["x"])], output_shapes=[[]])
     return raw.DatasetToTFRecord(input_dataset=dataset, filename=str(target), compression_type="")
+
+
+def refused(path: Path) -> str:
+    """The message with which a model is refused."""
+    with pytest.raises(SourceError) as caught:
+        refuse_operations(path / "saved_model.pb" if path.is_dir() else path, path.name, trusted=False)
+    assert "trusted: true" in caught.value.fix
+    return str(caught.value)
+
+
+def passes(path: Path) -> bool:
+    return not list(uses(path / "saved_model.pb"))

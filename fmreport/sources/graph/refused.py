@@ -42,7 +42,7 @@ def refuse_operations(graph: Path, shown: str, *, trusted: bool) -> tuple[str, .
     if not trusted:
         raise SourceError(
             f"{shown} calls {_told(found)}, which may do more than compute",
-            fix="if you trust whoever made the file, write `trusted: true` under model",
+            fix=_fix(found),
         )
     names = ", ".join(dict.fromkeys(op for op, _ in found))
     return (f"the model calls {names}, which may do more than compute; the config trusts it",)
@@ -69,10 +69,20 @@ def _unknown(graph: Graph, judged: frozenset[str]) -> Iterator[Use]:
 
 
 def _told(found: Iterable[Use]) -> str:
-    """`ReadFile of TensorFlow in function from_file, SaveV2`, and how many more."""
-    told = list(dict.fromkeys(f"{op or 'an unnamed operation'} of TensorFlow{_where(name)}" for op, name in found))
+    """`ReadFile, WriteFile of TensorFlow in function from_file; SaveV2 of TensorFlow`, and how many more."""
+    told = list(dict.fromkeys((op or "an unnamed operation", _where(function)) for op, function in found))
+    held: dict[str, list[str]] = {}
+    for op, where in told[:SHOWN]:
+        held.setdefault(where, []).append(op)
     more = f" and {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
-    return ", ".join(told[:SHOWN]) + more
+    return "; ".join(f"{', '.join(ops)} of TensorFlow{where}" for where, ops in held.items()) + more
+
+
+def _fix(found: Iterable[Use]) -> str:
+    trust = "if you trust whoever made the file, write `trusted: true` under model"
+    if all(op in assets.TABLES for op, _ in found):
+        return f"save the model with the file of its table as an asset; or, {trust}"
+    return trust
 
 
 def _where(function: str) -> str:
