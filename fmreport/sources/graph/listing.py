@@ -10,8 +10,9 @@ from fmreport.records import Layer
 from fmreport.sources.graph.flat import Variable
 from fmreport.sources.graph.kinds import OPAQUE, kind_of
 from fmreport.sources.graph.live import Live
+from fmreport.sources.graph.naming import paths
 from fmreport.sources.graph.places import Place
-from fmreport.sources.graph.scopes import SCOPE, Part, parts, renamed, root
+from fmreport.sources.graph.scopes import SCOPE, Part, parts, root
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output, why_not
 from fmreport.sources.recorder import Call
@@ -62,12 +63,11 @@ def listing(
         layout.add(Call(_Format(op), (), list(op.inputs), list(op.outputs)))
     found = _in_order(parts(live.operations, places, each=each), live)
     variables = {i: reading.of(part.operations) for i, part in enumerate(found)}
-    weights = {i: [v.name for v in read.values()] for i, read in variables.items()}
-    paths = _paths(list(renamed(found, weights)), variables)
-    times, numbers = Counter(paths), Counter[str]()
+    named = paths(found, variables)
+    times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
     rest = []
-    for i, (part, path) in enumerate(zip(found, paths, strict=True)):
+    for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
         kind = kind_of(part.operations, len(variables[i])) if part.is_layer else SCOPE
@@ -109,21 +109,6 @@ def _outputs(part: Part, live: Live) -> list[Any]:
         if tensor.name in live.outputs or live.readers.get(tensor.name, set()) - own
     ]
     return [tensor for tensor in read if tensor.dtype.is_floating] or read
-
-
-def _paths(levels: Sequence[tuple[str, ...]], weights: Mapping[int, Mapping[str, Variable]]) -> list[str]:
-    """A path for each part; calls of one layer, which read the same weights, share it."""
-    taken: dict[str, tuple[str, ...]] = {}
-    paths = []
-    for i, each in enumerate(levels):
-        path = "/".join(each).replace(".", "/")
-        read, free, number = tuple(sorted(weights[i])), path, 1
-        while free in taken and taken[free] != read:
-            number += 1
-            free = f"{path}~{number}"
-        taken[free] = read
-        paths.append(free)
-    return paths
 
 
 def _opaque(path: str, op: Any) -> Layer:
