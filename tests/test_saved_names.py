@@ -181,3 +181,60 @@ class Named(Written):
 
 def test_no_name_of_a_scope_makes_it_vanish(tmp_path: Path) -> None:
     check(Named(), tmp_path)
+
+
+class Modules(Written):
+    """Layers that open the scope of the model themselves, which the function leaves in between."""
+
+    def inside(self, x: Any, number: int) -> Any:
+        with tf.name_scope("net/"):
+            return self.note(f"net/conv{number}", self.conv(x, number, f"conv{number}"))
+
+    def run(self, image: Any) -> Any:
+        x = self.inside(image, 0)
+        x = self.note("pool", tf.nn.max_pool2d(x, 2, 2, "SAME", name="pool"))
+        x = self.inside(self.inside(x, 1), 2)
+        return self.note("mean", tf.reduce_mean(x, (1, 2), name="mean"))
+
+
+def test_a_scope_without_a_result_of_its_own_is_listed_and_not_tapped(tmp_path: Path) -> None:
+    model = Modules()
+    assert [tap.name for tap in check(model, tmp_path)] == list(model.noted)
+    row = next(row for row in opened(tmp_path / "saved").inventory((SIDE, SIDE))[0] if row.type == "Scope")
+    assert (row.path, row.taps, row.parameters) == ("net", (), 3 * 81)
+    assert row.reason == "its results are those of several layers inside it"
+
+
+class Sums(Written):
+    """A scope in which the activation and the sum stand, but not the layers; and one in which all stand."""
+
+    def run(self, image: Any) -> Any:
+        x = self.note("stem", self.conv(image, 0, "stem"))
+        with tf.name_scope("sum"):
+            y = self.note("sum/Relu", tf.nn.relu(x))
+            with tf.name_scope("other/"):
+                y = self.note("other", tf.nn.conv2d(y, self.kernels[1], 1, "SAME"))
+            x = self.note("sum/add", x + y)
+        with tf.name_scope("unit"):
+            y = self.note("unit/Conv2D", tf.nn.conv2d(x, self.kernels[2], 1, "SAME"))
+            norm = tf.compat.v1.nn.fused_batch_norm
+            ones = tf.ones(3)
+            y = self.note("unit/FusedBatchNormV3", norm(y, ones, ones, ones, 2.0 * ones, is_training=False)[0])
+            x = self.note("unit/add", x + y)
+            x = self.note("unit/Relu", tf.nn.relu(x))
+        return self.note("unit", x)
+
+
+def test_a_scope_in_which_several_things_happen_is_no_layer(tmp_path: Path) -> None:
+    kinds = {tap.name: (tap.type, tap.zeros) for tap in check(Sums(), tmp_path)}
+    assert kinds == {
+        "stem": ("Conv2D", "by chance"),
+        "sum/Relu": ("ReLU", "by design"),
+        "other": ("Conv2D", "by chance"),
+        "sum/add": ("Add", "by chance"),
+        "unit/Conv2D": ("Conv2D", "by chance"),
+        "unit/FusedBatchNormV3": ("BatchNormalization", "by chance"),
+        "unit/add": ("Add", "by chance"),
+        "unit/Relu": ("ReLU", "by design"),
+        "unit": ("Scope", "by design"),
+    }

@@ -17,6 +17,9 @@ from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output, why_not
 from fmreport.sources.recorder import Call
 
+SEVERAL = "its results are those of several layers inside it"
+"""Why a scope is not tapped that has no result of its own."""
+
 
 class _Format:
     """What an operation says of its layout, as a layer would."""
@@ -61,7 +64,7 @@ def listing(
     """Every output of every layer and scope; with `each`, of every operation too."""
     for op in live.operations:
         layout.add(Call(_Format(op), (), list(op.inputs), list(op.outputs)))
-    found = _in_order(parts(live.operations, places, each=each), live)
+    found = _in_order(parts(live, places, each=each), live)
     variables = {i: reading.of(part.operations) for i, part in enumerate(found)}
     named = paths(found, variables)
     times, numbers = Counter(named), Counter[str]()
@@ -74,9 +77,10 @@ def listing(
         sizes = variables[i].values()
         parameters = sum(v.size for v in sizes), sum(v.size for v in sizes if v.trainable)
         tensors = _outputs(part, live)
+        several = SEVERAL if len(tensors) > 1 and not part.is_layer else ""
         for number, tensor in enumerate(tensors, start=1):
             full = f"{name}@{number}" if len(tensors) > 1 else name
-            first, reason = layout.channels_first(tensor), why_not(tensor, batch)
+            first, reason = layout.channels_first(tensor), several or why_not(tensor, batch)
             outputs.append(Output(full, path, kind, parameters, tensor, first, reason))
         if part.is_layer:
             own = {op.name for op in part.operations}

@@ -25,11 +25,15 @@ class Live:
     """What each operation reads of the others, by its name: tensors as they were made."""
     readers: Mapping[str, set[str]]
     """Names of the operations that read a tensor, by its name."""
+    followers: Mapping[str, set[str]]
+    """Names of the operations that read something of an operation, by its name."""
+    inputs: frozenset[str]
+    """Names of the tensors that the model is fed."""
     outputs: frozenset[str]
     """Names of the tensors that the model returns."""
 
 
-def live(inputs: Iterable[Any], outputs: Sequence[Any], place: Named) -> Live:
+def live(inputs: Sequence[Any], outputs: Sequence[Any], place: Named) -> Live:
     """What lies between tensors that the model is fed and those that it returns; `place` says where an op stood."""
     reached = _reached(inputs)
     kept = {op.name: op for op in _behind(outputs) if op.name in reached}
@@ -42,14 +46,17 @@ def live(inputs: Iterable[Any], outputs: Sequence[Any], place: Named) -> Live:
 
     reads: dict[str, tuple[Any, ...]] = {}
     readers: dict[str, set[str]] = {}
+    followers: dict[str, set[str]] = {}
     for name, op in kept.items():
         if name not in passing:
             reads[name] = tuple(made(tensor) for tensor in op.inputs)
             for tensor in reads[name]:
                 readers.setdefault(tensor.name, set()).add(name)
+                followers.setdefault(tensor.op.name, set()).add(name)
     ordered = _ordered([op for name, op in kept.items() if name not in passing], reads, place)
     idle = tuple(op for name, op in kept.items() if name in passing and place(op) is not None)
-    return Live(tuple(ordered), idle, reads, readers, frozenset(made(tensor).name for tensor in outputs))
+    fed, returned = (frozenset(made(tensor).name for tensor in tensors) for tensors in (inputs, outputs))
+    return Live(tuple(ordered), idle, reads, readers, followers, fed, returned)
 
 
 def _reached(inputs: Iterable[Any]) -> set[str]:

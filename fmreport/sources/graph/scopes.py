@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from fmreport.sources.graph.kinds import heavy
+from fmreport.sources.graph.live import Live
 from fmreport.sources.graph.places import Call, Place, start
+from fmreport.sources.graph.whole import is_one
 
 HELPERS = {
     "moments", "weighted_moments", "normalize_moments", "sufficient_statistics", "batchnorm", "l2_normalize",
@@ -39,8 +40,10 @@ class Part:
     is_layer: bool
 
 
-def parts(operations: Sequence[Any], places: Mapping[str, Place], *, each: bool = False) -> list[Part]:
+def parts(live: Live, places: Mapping[str, Place], *, each: bool = False) -> list[Part]:
     """Every layer and every scope that holds some; with `each`, every operation too."""
+    operations = live.operations
+    position = {op.name: i for i, op in enumerate(operations)}
     keys = _keys(operations, places)
     below: dict[Key, list[Any]] = {}
     children: dict[Key, dict[Key, None]] = {}
@@ -57,7 +60,7 @@ def parts(operations: Sequence[Any], places: Mapping[str, Place], *, each: bool 
         scope = waiting.pop()
         inside = children.get(scope, {})
         if scope != OUTSIDE:
-            whole = _is_layer(scope, children, named) and len(heavy(below[scope])) <= 1
+            whole = _is_layer(scope, children, named) and is_one(below[scope], live, position)
             scopes = keys[below[scope][0].name]
             found.append(Part(scope[0], _until(scope, scopes), tuple(below[scope]), whole))
             if whole:
