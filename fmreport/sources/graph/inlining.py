@@ -40,3 +40,11 @@ def capture(tensor: Any) -> Any:
     """A tensor from outside, inside the graph that is being traced."""
     graph = tf.compat.v1.get_default_graph()
     return graph.capture(tensor)
+
+
+def held(call: Any) -> list[str]:
+    """Types of the operations that a call holds which was not inlined; none where this TensorFlow does not tell."""
+    look_up = getattr(call.graph, "_get_function", None)
+    function = look_up(call.get_attr("f").name) if look_up else None
+    definition = getattr(function, "cached_definition", None)
+    return [node.op for node in definition.node_def] if definition else []

@@ -73,7 +73,7 @@ def listing(
     for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
-        kind = kind_of(part.operations, len(variables[i])) if part.is_layer else SCOPE
+        kind = _kind(part, len(variables[i]), live)
         sizes = variables[i].values()
         parameters = sum(v.size for v in sizes), sum(v.size for v in sizes if v.trainable)
         tensors = _outputs(part, live)
@@ -89,6 +89,12 @@ def listing(
         rest += [_opaque(path, op) for op in part.operations if part.is_layer and op.type in OPAQUE]
     rest += _idle(live, places, found)
     return Listing(outputs, readers, rest)
+
+
+def _kind(part: Part, variables: int, live: Live) -> str:
+    if not part.is_layer:
+        return SCOPE
+    return kind_of(part.operations, variables, incoming=len(live.incoming(part.operations)))
 
 
 def _in_order(found: Sequence[Part], live: Live) -> list[Part]:

@@ -32,6 +32,12 @@ class Live:
     outputs: frozenset[str]
     """Names of the tensors that the model returns."""
 
+    def incoming(self, operations: Sequence[Any]) -> set[str]:
+        """Names of the activations that operations read of others; weights are none."""
+        own = {op.name for op in operations}
+        read = (tensor for op in operations for tensor in self.reads[op.name] if tensor.op.name not in own)
+        return {tensor.name for tensor in read if tensor.op.name in self.reads or tensor.name in self.inputs}
+
 
 def live(inputs: Sequence[Any], outputs: Sequence[Any], place: Named) -> Live:
     """What lies between tensors that the model is fed and those that it returns; `place` says where an op stood."""

@@ -11,6 +11,7 @@ from fmreport.config import GraphSection
 from fmreport.sources import Identity
 from fmreport.sources.graph.flat import FlatGraph
 from fmreport.sources.graph.inlining import capture
+from fmreport.sources.graph.kinds import NORMS
 from fmreport.sources.graph.listing import Reading, listing
 from fmreport.sources.graph.live import live
 from fmreport.sources.graph.places import Place
@@ -31,7 +32,7 @@ class GraphModel(TracedModel):
         fed = [spec for spec in graph.inputs if not _is_flag(spec)]
         parameters = sum(variable.size for variable in graph.variables.values())
         identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
-        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), notes)
+        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), (*notes, *_of_batches(graph)))
         self._graph, self._each = graph, section.ops
 
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
@@ -60,6 +61,26 @@ class GraphModel(TracedModel):
     def _place(self, op: Any) -> Place | None:
         scope, _, name = op.name.partition("/")
         return self._graph.place(name) if scope == INSIDE else None
+
+
+def _of_batches(graph: FlatGraph) -> tuple[str, ...]:
+    """A note where normalisations run as in training."""
+    nodes = {node.name: node for node in graph.graph.node}
+    found, seen = 0, set[str]()
+    waiting = [name.split(":")[0] for name in graph.outputs]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        node = nodes[name]
+        read = [each.split(":")[0] for each in node.input if not each.startswith("^")]
+        reshaped = bool(read) and read[0] in nodes and nodes[read[0]].op == "Reshape"
+        found += node.op in NORMS and node.attr["is_training"].b and not reshaped
+        waiting += read
+    if not found:
+        return ()
+    return (f"batch normalisations by the statistics of the batch: {found}; values depend on the images beside",)
 
 
 def _is_flag(spec: tf.TensorSpec) -> bool:

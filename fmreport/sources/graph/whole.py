@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fmreport.sources.graph.kinds import LAYERS, NORMS, heavy
+from fmreport.sources.graph.kinds import NORMS, heavy
 from fmreport.sources.graph.live import Live
 
 
@@ -14,22 +14,15 @@ def is_one(operations: Sequence[Any], live: Live, position: Mapping[str, int]) -
     norms = [op for op in operations if op.type in NORMS]
     return (
         len(heavy(operations)) + len(norms) <= 1
-        and not _joins(operations, live, position)
+        and not _joins(operations, live)
         and not _comes_back(operations, live, position)
     )
 
 
-def _joins(operations: Sequence[Any], live: Live, position: Mapping[str, int]) -> bool:
+def _joins(operations: Sequence[Any], live: Live) -> bool:
     """Whether a convolution or the like meets activations that it does not read itself, such as a shortcut."""
-    own = {op.name for op in operations}
-
-    def comes_in(tensor: Any) -> bool:
-        # Weights are neither live nor fed.
-        return tensor.name in live.inputs or (tensor.op.name in position and tensor.op.name not in own)
-
-    read = {op.name: {tensor.name for tensor in live.reads[op.name] if comes_in(tensor)} for op in operations}
-    layers = [read[op.name] for op in operations if op.type in LAYERS]
-    return bool(layers) and len(set().union(*read.values())) > max(1, *map(len, layers))
+    layers = [op for op in operations if heavy([op])]
+    return bool(layers) and len(live.incoming(operations)) > max(1, *(len(live.incoming([op])) for op in layers))
 
 
 def _comes_back(operations: Sequence[Any], live: Live, position: Mapping[str, int]) -> bool:
