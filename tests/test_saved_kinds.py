@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from bit_parts import images, values
 from test_saved_names import IMAGE, SIDE, opened, saved
 
 ACTIVATIONS = {
@@ -95,3 +97,51 @@ def test_what_is_tapped_names_what_meets_something_else(tmp_path: Path) -> None:
 def test_a_normalisation_by_the_batch_is_told_to_the_reader(tmp_path: Path) -> None:
     (note,) = opened(saved(Trained(), tmp_path)).notes
     assert note == "batch normalisations by the statistics of the batch: 1; values depend on the images beside"
+
+
+def old_graph(folder: Path, *, branch: bool) -> Path:
+    """A frozen graph with a loop or a branch as TensorFlow 1 wrote them, between two layers."""
+    v1 = tf.compat.v1
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 3)).astype("float32")
+    v1.disable_control_flow_v2()
+    try:
+        with tf.Graph().as_default() as graph:
+            x = v1.placeholder(tf.float32, IMAGE.shape, "image")
+            with v1.name_scope("before"):
+                x = tf.nn.conv2d(x, kernel, 1, "SAME")
+            if branch:
+                x = v1.cond(tf.reduce_mean(x) > 1e9, lambda: tf.tanh(x), lambda: x * 3.0, name="between")
+            else:
+                _, x = v1.while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, y * 0.5), (0, x), name="between")
+            with v1.name_scope("after"):
+                tf.nn.conv2d(tf.ensure_shape(x, IMAGE.shape), kernel, 1, "SAME")
+    finally:
+        v1.enable_control_flow_v2()
+    (folder / "old.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    return folder / "old.pb"
+
+
+def test_a_loop_of_old_hides_nothing_but_what_it_holds(tmp_path: Path) -> None:
+    path = old_graph(tmp_path, branch=False)
+    model = opened(path)
+    rows, (tap,) = model.inventory((SIDE, SIDE))
+    assert [(row.path, row.type, row.reason) for row in rows] == [
+        ("before", "Conv2D", ""),
+        ("between", "While", "its output has None axes; 2 to 5 are measured"),
+        ("after", "Conv2D", "its batch is not known before it runs"),
+        ("between/*", "Exit", "opaque: what a loop holds cannot be tapped"),
+    ]
+    batch = images(2, SIDE, SIDE)
+    graph = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    weights = next(node for node in graph.node if node.name == "before/Conv2D/filter")
+    kernel = tf.make_ndarray(weights.attr["value"].tensor)
+    expected = tf.nn.conv2d(batch, kernel, 1, "SAME")
+    np.testing.assert_allclose(values(model, [tap], batch)["before"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_both_sides_of_a_branch_of_old_are_one_thing(tmp_path: Path) -> None:
+    model = opened(old_graph(tmp_path, branch=True))
+    taps = list(model.inventory((SIDE, SIDE))[1])
+    assert [(tap.name, tap.type) for tap in taps][:2] == [("before", "Conv2D"), ("between", "If")]
+    found = values(model, taps, images(2, SIDE, SIDE))
+    np.testing.assert_allclose(found["between"], 3 * found["before"], rtol=1e-4, atol=1e-5)

@@ -15,6 +15,10 @@ OPAQUE = {
     "Case": "a branch",
     "StatelessCase": "a branch",
     "While": "a loop",
+    "Exit": "a loop",
+    "RefExit": "a loop",
+    "Merge": "a branch",
+    "RefMerge": "a branch",
     "StatelessWhile": "a loop",
     "PartitionedCall": "a call that is compiled",
     "StatefulPartitionedCall": "a call that is compiled",
@@ -46,6 +50,10 @@ LAYERS = {
 """Operations of which a layer has one, which names it."""
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 ALONE = {
+    "Exit": "While",
+    "RefExit": "While",
+    "Merge": "If",
+    "RefMerge": "If",
     "Softmax": "Softmax",
     "LogSoftmax": "LogSoftmax",
     "Relu": "ReLU",

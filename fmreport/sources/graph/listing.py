@@ -69,7 +69,7 @@ def listing(
     named = paths(found, variables)
     times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
-    rest = []
+    opaque: dict[tuple[str, str], Layer] = {}
     for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
@@ -86,9 +86,10 @@ def listing(
             own = {op.name for op in part.operations}
             for tensor in (t for op in part.operations for t in live.reads[op.name] if t.op.name not in own):
                 readers.setdefault(tensor.name, set()).add(kind)
-        rest += [_opaque(path, op) for op in part.operations if part.is_layer and op.type in OPAQUE]
-    rest += _idle(live, places, found)
-    return Listing(outputs, readers, rest)
+        for op in part.operations if part.is_layer else ():
+            if op.type in OPAQUE:
+                opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
+    return Listing(outputs, readers, [*opaque.values(), *_idle(live, places, found)])
 
 
 def _kind(part: Part, variables: int, live: Live) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +24,10 @@ from fmreport.sources.traced import TracedModel
 INSIDE = "model"
 """The scope into which a graph is imported."""
 
+LOOPS = ("Enter", "RefEnter")
+UNORDERED = MappingProxyType({"_disable_acd": True})
+"""Tells TensorFlow not to let a function wait for all operations: it cannot wait for what is inside a loop of old."""
+
 
 class GraphModel(TracedModel):
     """A flat graph that is imported wherever it is traced."""
@@ -34,6 +39,8 @@ class GraphModel(TracedModel):
         identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
         super().__init__(identity, settled([0] * len(fed), fed, section.inputs), (*notes, *_of_batches(graph)))
         self._graph, self._each = graph, section.ops
+        if any(node.op in LOOPS for node in graph.graph.node):
+            self.attributes = UNORDERED
 
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         graph = self._graph
