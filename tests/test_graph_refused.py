@@ -31,7 +31,7 @@ REACHES_OUTSIDE = """
     MatchingFiles MatchingFilesDataset MergeV2Checkpoints PrintV2 PyFunc PyFuncStateless ReadFile RecordInput
     RemoteCall Restore RestoreSlice RestoreV2 RpcCall RpcClient RpcServer Save SaveDatasetV2 SaveSlices SaveV2 Send
     Skipgram SnapshotDatasetV2 SqlDataset TFRecordDataset TextLineDataset TextLineReaderV2 WholeFileReaderV2
-    WriteFile XlaCallModule XlaCustomCallV2 XlaHostCompute XlaLaunch
+    WriteFile XlaCustomCallV2 XlaHostCompute XlaLaunch
 """
 DANGEROUS = tuple(REACHES_OUTSIDE.split())
 

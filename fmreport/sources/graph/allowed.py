@@ -212,8 +212,8 @@ FAMILIES = {
         UniformRequantize
     """,
     "what JAX writes beside them": """
-        XlaBroadcastHelper XlaConv XlaConvV2 XlaDequantize XlaDot XlaDotV2 XlaDynamicSlice XlaDynamicUpdateSlice
-        XlaEinsum XlaGather XlaKeyValueSort XlaOptimizationBarrier XlaPad XlaReduce XlaReducePrecision XlaReduceWindow
+        XlaBroadcastHelper XlaCallModule XlaConv XlaConvV2 XlaDequantize XlaDot XlaDotV2 XlaDynamicSlice
+        XlaDynamicUpdateSlice XlaEinsum XlaGather XlaKeyValueSort XlaOptimizationBarrier XlaPad XlaReduce XlaReducePrecision XlaReduceWindow
         XlaRngBitGenerator XlaScatter XlaSelectAndScatter XlaSelfAdjointEig XlaSharding XlaSort XlaSvd
         XlaVariadicReduce XlaVariadicReduceV2 XlaVariadicSort
     """,

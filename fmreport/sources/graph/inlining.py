@@ -50,3 +50,11 @@ def register(graph: Any) -> None:
     known = context.context()
     for function in graph.library.function if hasattr(known, "add_function_def") else ():
         known.add_function_def(function)
+
+
+def held(call: Any) -> list[str]:
+    """Types of the operations that a call holds which was not inlined; none where this TensorFlow does not tell."""
+    look_up = getattr(call.graph, "_get_function", None)
+    function = look_up(call.get_attr("f").name) if look_up else None
+    definition = getattr(function, "cached_definition", None)
+    return [node.op for node in definition.node_def] if definition else []

@@ -10,11 +10,15 @@ from fmreport.records import Layer
 from fmreport.sources.graph.flat import Variable
 from fmreport.sources.graph.kinds import OPAQUE, kind_of
 from fmreport.sources.graph.live import Live
+from fmreport.sources.graph.naming import paths
 from fmreport.sources.graph.places import Place
-from fmreport.sources.graph.scopes import SCOPE, Part, parts, renamed, root
+from fmreport.sources.graph.scopes import SCOPE, Part, parts, root
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output, why_not
 from fmreport.sources.recorder import Call
+
+SEVERAL = "its results are those of several layers inside it"
+"""Why a scope is not tapped that has no result of its own."""
 
 
 class _Format:
@@ -60,31 +64,38 @@ def listing(
     """Every output of every layer and scope; with `each`, of every operation too."""
     for op in live.operations:
         layout.add(Call(_Format(op), (), list(op.inputs), list(op.outputs)))
-    found = _in_order(parts(live.operations, places, each=each), live)
+    found = _in_order(parts(live, places, each=each), live)
     variables = {i: reading.of(part.operations) for i, part in enumerate(found)}
-    weights = {i: [v.name for v in read.values()] for i, read in variables.items()}
-    paths = _paths(list(renamed(found, weights)), variables)
-    times, numbers = Counter(paths), Counter[str]()
+    named = paths(found, variables)
+    times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
-    rest = []
-    for i, (part, path) in enumerate(zip(found, paths, strict=True)):
+    opaque: dict[tuple[str, str], Layer] = {}
+    for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
-        kind = kind_of(part.operations, len(variables[i])) if part.is_layer else SCOPE
+        kind = _kind(part, len(variables[i]), live)
         sizes = variables[i].values()
         parameters = sum(v.size for v in sizes), sum(v.size for v in sizes if v.trainable)
         tensors = _outputs(part, live)
+        several = SEVERAL if len(tensors) > 1 and not part.is_layer else ""
         for number, tensor in enumerate(tensors, start=1):
             full = f"{name}@{number}" if len(tensors) > 1 else name
-            first, reason = layout.channels_first(tensor), why_not(tensor, batch)
+            first, reason = layout.channels_first(tensor), several or why_not(tensor, batch)
             outputs.append(Output(full, path, kind, parameters, tensor, first, reason))
         if part.is_layer:
             own = {op.name for op in part.operations}
             for tensor in (t for op in part.operations for t in live.reads[op.name] if t.op.name not in own):
                 readers.setdefault(tensor.name, set()).add(kind)
-        rest += [_opaque(path, op) for op in part.operations if part.is_layer and op.type in OPAQUE]
-    rest += _idle(live, places, found)
-    return Listing(outputs, readers, rest)
+        for op in part.operations if part.is_layer else ():
+            if op.type in OPAQUE:
+                opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
+    return Listing(outputs, readers, [*opaque.values(), *_idle(live, places, found)])
+
+
+def _kind(part: Part, variables: int, live: Live) -> str:
+    if not part.is_layer:
+        return SCOPE
+    return kind_of(part.operations, variables, incoming=len(live.incoming(part.operations)))
 
 
 def _in_order(found: Sequence[Part], live: Live) -> list[Part]:
@@ -109,21 +120,6 @@ def _outputs(part: Part, live: Live) -> list[Any]:
         if tensor.name in live.outputs or live.readers.get(tensor.name, set()) - own
     ]
     return [tensor for tensor in read if tensor.dtype.is_floating] or read
-
-
-def _paths(levels: Sequence[tuple[str, ...]], weights: Mapping[int, Mapping[str, Variable]]) -> list[str]:
-    """A path for each part; calls of one layer, which read the same weights, share it."""
-    taken: dict[str, tuple[str, ...]] = {}
-    paths = []
-    for i, each in enumerate(levels):
-        path = "/".join(each).replace(".", "/")
-        read, free, number = tuple(sorted(weights[i])), path, 1
-        while free in taken and taken[free] != read:
-            number += 1
-            free = f"{path}~{number}"
-        taken[free] = read
-        paths.append(free)
-    return paths
 
 
 def _opaque(path: str, op: Any) -> Layer:
