@@ -213,9 +213,9 @@ FAMILIES = {
     """,
     "what JAX writes beside them": """
         XlaBroadcastHelper XlaCallModule XlaConv XlaConvV2 XlaDequantize XlaDot XlaDotV2 XlaDynamicSlice
-        XlaDynamicUpdateSlice XlaEinsum XlaGather XlaKeyValueSort XlaOptimizationBarrier XlaPad XlaReduce XlaReducePrecision XlaReduceWindow
-        XlaRngBitGenerator XlaScatter XlaSelectAndScatter XlaSelfAdjointEig XlaSharding XlaSort XlaSvd
-        XlaVariadicReduce XlaVariadicReduceV2 XlaVariadicSort
+        XlaDynamicUpdateSlice XlaEinsum XlaGather XlaKeyValueSort XlaOptimizationBarrier XlaPad XlaReduce
+        XlaReducePrecision XlaReduceWindow XlaRngBitGenerator XlaScatter XlaSelectAndScatter XlaSelfAdjointEig
+        XlaSharding XlaSort XlaSvd XlaVariadicReduce XlaVariadicReduceV2 XlaVariadicSort
     """,
 }
 """By what they do: their names, between spaces."""
