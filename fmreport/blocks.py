@@ -53,11 +53,21 @@ def _by_path(paths: Sequence[str]) -> list[str]:
     best: list[str] = []
     for depth in range(1, max(map(len, levels)) + 1):
         names = [mark.join(each[:depth]) for each in levels]
-        names = names if mark == "/" else _standing_together(names)
+        names = _without_holders(paths, names, depth) if mark == "/" else _standing_together(names)
         if len(set(names)) > LONGEST:
             break
         best = names or best
     return best if 1 < len(set(best)) < len(paths) else []
+
+
+def _without_holders(paths: Sequence[str], names: Sequence[str], depth: int) -> list[str]:
+    """What holds several parts is none itself: it belongs to the last of them, before it."""
+    holders = {path.rpartition("/")[0] for path in paths}
+    found: list[str] = []
+    for path, name in zip(paths, names, strict=True):
+        holds = path in holders and path.count("/") + 1 < depth and found
+        found.append(found[-1] if holds else name)
+    return found
 
 
 def _standing_together(names: Sequence[str]) -> list[str]:

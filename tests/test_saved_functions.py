@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from fmreport import config, pipeline
 from fmreport.errors import FmreportError
@@ -212,13 +211,21 @@ def test_of_several_calls_the_one_that_takes_the_size_is_opened(tmp_path: Path) 
 
 
 def test_of_several_graphs_the_one_for_use_is_opened(tmp_path: Path) -> None:
-    path = saved(tmp_path, conv, spec(None, 32, 32, 3))
-    held = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    other = held.meta_graphs.add()
-    other.CopyFrom(held.meta_graphs[0])
-    other.meta_info_def.tags[:] = ["serve", "train"]
-    (path / "saved_model.pb").write_bytes(held.SerializeToString())
-    assert "conv" in opened(path)[1]
+    v1 = tf.compat.v1
+    builder = v1.saved_model.builder.SavedModelBuilder(str(tmp_path / "model"))
+    for tags, name in ((["serve", "train"], "trained"), (["serve"], "used")):
+        with tf.Graph().as_default(), v1.Session() as session:
+            image = v1.placeholder(tf.float32, (None, 32, 32, 3), "image")
+            kernel = v1.get_variable("kernel", initializer=KERNEL, use_resource=True)
+            found = tf.nn.conv2d(image, kernel, 1, "SAME", name=name)
+            signature = v1.saved_model.predict_signature_def({"image": image}, {"found": found})
+            session.run(v1.global_variables_initializer())
+            if name == "trained":
+                builder.add_meta_graph_and_variables(session, tags, {"serving_default": signature})
+            else:
+                builder.add_meta_graph(tags, {"serving_default": signature})
+    builder.save()
+    assert list(opened(tmp_path / "model")[1]) == ["used"]
 
 
 def test_a_setting_without_effect_is_refused(tmp_path: Path) -> None:

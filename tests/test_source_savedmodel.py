@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,12 @@ from bit_exports import EXPORTS
 from bit_parts import SIZE, check_parts, images, values
 from bit_reference import FULL, SMALL, weights
 from saved_models import plain
-from tensorflow.core.protobuf import saved_model_pb2
 
 from fmreport import config, layers
 from fmreport.errors import FmreportError, SourceError
 from fmreport.records import Layer
 from fmreport.sources import TappableModel, open_source
 from fmreport.sources.graph import inlining
-from fmreport.sources.graph.refused import operations
 
 
 def settings(path: Path, size: tuple[int, int] = SIZE, **model: Any) -> config.Config:
@@ -308,31 +305,10 @@ def test_a_graph_that_reads_files_is_refused_unless_it_is_trusted(tmp_path: Path
     assert any("ReadFile" in note for note in notes)
 
 
-def test_no_way_of_writing_hides_an_operation(tmp_path: Path) -> None:
-    tf.saved_model.save(Reader(), str(tmp_path / "reader"))
-    graph = tmp_path / "reader" / "saved_model.pb"
-    # Numbers may be longer than they need be, which TensorFlow reads all the same; so every message around grows too.
-    saved = saved_model_pb2.SavedModel.FromString(graph.read_bytes())
-    functions = saved.meta_graphs[0].graph_def.library.function
-    hidden = [node for function in functions for node in function.node_def if node.op == "ReadFile"]
-    assert hidden
-    node = hidden[0].SerializeToString().replace(b"\x12\x08ReadFile", b"\x12\x88\x80\x00ReadFile")
-    assert list(operations(b"\x0a" + bytes([len(node)]) + node, saved_model=False)) == ["ReadFile"]
-
-
 def test_chunks_that_tensorflow_would_prefer_are_refused(tmp_path: Path) -> None:
     path = EXPORTS["module"](tmp_path, weights(**SMALL))
     (path / "saved_model.cpb").write_bytes(b"")
     assert "is saved in chunks (saved_model.cpb)" in str(refused(path))
-
-
-def test_all_operations_are_found_as_tensorflow_reads_them(tmp_path: Path) -> None:
-    data = (EXPORTS["tf_keras"](tmp_path, weights(**SMALL)) / "saved_model.pb").read_bytes()
-    expected = Counter[str]()
-    for meta in saved_model_pb2.SavedModel.FromString(data).meta_graphs:
-        expected.update(node.op for node in meta.graph_def.node)
-        expected.update(node.op for function in meta.graph_def.library.function for node in function.node_def)
-    assert Counter(operations(data, saved_model=True)) == expected
 
 
 class TwoInputs(tf.Module):

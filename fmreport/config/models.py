@@ -88,7 +88,7 @@ class GraphSection(Section):
         default=None, description="which of the model's functions is opened; its call where left out"
     )
     ops: bool = Field(default=False, description="taps every operation, not only the layers that their names tell of")
-    trusted: bool = Field(default=False, description="run operations that read or write files or run Python")
+    trusted: bool = Field(default=False, description="run operations that may do more than compute")
     inputs: Inputs = Field(default={}, description=INPUTS)
 
 

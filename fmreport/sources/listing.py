@@ -25,7 +25,7 @@ class Variable:
     trainable: bool
 
 
-Variables = Mapping[Hashable, Variable]
+Variables = Mapping[Any, Variable]
 """Variables, each by what tells it from all others."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,9 @@ PROBING_BATCH = 101
 
 class TracedModel(ABC):
     """Traces the model into a graph: once to list layers, once for each function that is asked for."""
+
+    attributes: Mapping[str, bool] = MappingProxyType({})
+    """What TensorFlow is told of the functions that are traced."""
 
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
         self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs
@@ -96,7 +100,7 @@ class TracedModel(ABC):
                 ) from error
             return then(listing, images)
 
-        return tf.function(call, autograph=False).get_concrete_function(
+        return tf.function(call, autograph=False, experimental_attributes=dict(self.attributes)).get_concrete_function(
             tf.TensorSpec((batch, *size, channels), tf.float32)
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,10 @@ import tensorflow as tf
 
 from fmreport.sources.graph.inlining import captures, inlined, register
 from fmreport.sources.graph.places import Place, Places
+from fmreport.sources.listing import Variable
 
 STATE = ("VariableV2", "Variable")
 """Variables of TensorFlow 1 that are operations of the graph; their values are found by name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One variable of a model."""
-
-    name: str
-    size: int
-    trainable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +41,12 @@ def of_function(function: Any, owner: Any) -> FlatGraph:
     """The graph of a `ConcreteFunction`, and what holds its variables."""
     graph, frozen = inlined(function)
     held = {} if frozen else captures(function)
-    # Whoever saves a model without variables saves its weights as constants.
     variables = {} if frozen else _variables(function, held) | _state(graph)
     own = [tensor for tensor in function.inputs if tensor.op.name not in captures(function)]
     specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in own)
     outputs = tuple(tensor.name for tensor in function.outputs)
-    place = Places(function.graph.as_graph_def()).of
+    place = _places(function.graph.as_graph_def(), graph, variables).of
+    # Whoever saves a model without variables saves its weights as constants.
     return FlatGraph(_bare(graph), specs, outputs, held, variables or _constants(graph), place, (owner, function))
 
 
@@ -62,6 +54,31 @@ def of_frozen(graph: Any, inputs: tuple[tf.TensorSpec, ...], outputs: tuple[str,
     """A graph whose weights are constants."""
     register(graph)
     return FlatGraph(_bare(graph), inputs, outputs, {}, _constants(graph), Places(graph).of)
+
+
+def _places(before: Any, graph: Any, variables: Mapping[str, Variable]) -> Places:
+    """Places in `graph`, which was `before` it was inlined; whether Keras 3 named the scopes, the variables tell."""
+    scopes, layers = Places(before), Places(before, reopened=True)
+    of_layers = of_scopes = 0
+    for reader, variable in _readers(graph, variables):
+        scope, layer = scopes.of(reader), layers.of(reader)
+        owner = variable.name.split("/")[-2:-1]
+        if scope and layer and owner and (owner[0] in scope.levels) != (owner[0] in layer.levels):
+            of_layers += owner[0] in layer.levels
+            of_scopes += owner[0] in scope.levels
+    return layers if of_layers > of_scopes else scopes
+
+
+def _readers(graph: Any, variables: Mapping[str, Variable]) -> Iterator[tuple[str, Variable]]:
+    """Operations that read variables, in a graph in which others hand these on."""
+    handed = {node.name: node.input[0].split(":")[0] for node in graph.node if node.op == "Identity"}
+    for node in graph.node:
+        for name in () if node.op == "Identity" else node.input:
+            origin = name.split(":")[0]
+            while origin in handed:
+                origin = handed[origin]
+            if origin in variables:
+                yield node.name, variables[origin]
 
 
 def _variables(function: Any, held: Mapping[str, Any]) -> dict[str, Variable]:

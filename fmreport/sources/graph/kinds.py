@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 PASSES_ON = {"Identity", "StopGradient", "PreventGradient", "Snapshot"}
@@ -15,6 +15,10 @@ OPAQUE = {
     "Case": "a branch",
     "StatelessCase": "a branch",
     "While": "a loop",
+    "Exit": "a loop",
+    "RefExit": "a loop",
+    "Merge": "a branch",
+    "RefMerge": "a branch",
     "StatelessWhile": "a loop",
     "PartitionedCall": "a call that is compiled",
     "StatefulPartitionedCall": "a call that is compiled",
@@ -44,20 +48,29 @@ LAYERS = {
     "Einsum": "Einsum",
 }
 """Operations of which a layer has one, which names it."""
-OTHERS = {
-    "ResizeBilinear": "UpSampling2D",
-    "ResizeNearestNeighbor": "UpSampling2D",
-    "ResizeBicubic": "UpSampling2D",
-    "Tile": "UpSampling2D",
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+ALONE = {
+    "Exit": "While",
+    "RefExit": "While",
+    "Merge": "If",
+    "RefMerge": "If",
     "Softmax": "Softmax",
+    "LogSoftmax": "LogSoftmax",
     "Relu": "ReLU",
     "Relu6": "ReLU",
     "LeakyRelu": "LeakyReLU",
     "Elu": "ELU",
     "Selu": "SELU",
     "Sigmoid": "Sigmoid",
+    "Softplus": "Softplus",
+    "Softsign": "Softsign",
     "Tanh": "Tanh",
-    "Erf": "GELU",
+    "Exp": "Exponential",
+    "ClipByValue": "Clip",
+    "ResizeBilinear": "UpSampling2D",
+    "ResizeNearestNeighbor": "UpSampling2D",
+    "ResizeBicubic": "UpSampling2D",
+    "Tile": "UpSampling2D",
     "LRN": "LocalResponseNormalization",
     "ConcatV2": "Concatenate",
     "Pad": "ZeroPadding2D",
@@ -72,26 +85,85 @@ OTHERS = {
     "Sub": "Subtract",
     "Maximum": "Maximum",
     "Minimum": "Minimum",
+}
+"""Operations by the layer that each alone makes; of several the last one says what they give."""
+MOVES = {
     "Transpose": "Permute",
     "Reshape": "Reshape",
     "Squeeze": "Reshape",
     "ExpandDims": "Reshape",
     "Cast": "Cast",
+    "StridedSlice": "StridedSlice",
 }
-"""Operations by the layer that each alone makes; of several the first in this order."""
+"""Operations that are a layer only where nothing else happens."""
+ASIDE = ("IdentityN", "ZerosLike")
+"""Operations that add nothing to what a layer does."""
+
+
+def _together(kinds: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], str]:
+    return {tuple(sorted(types.split())): kind for kind, several in kinds.items() for types in several}
+
+
+TOGETHER = _together(
+    {
+        "SiLU": ["Mul Sigmoid", "Mul Mul Sigmoid"],
+        "GELU": [
+            "Mul Mul Mul Neg Erfc",
+            "Mul Mul Mul Erf AddV2",
+            "Mul Mul RealDiv Erf AddV2",
+            "Mul Pow Mul AddV2 Mul Tanh AddV2 Mul",
+        ],
+        "Mish": ["Softplus Tanh Mul"],
+        "PReLU": ["Relu Neg Relu Mul AddV2", "Relu Neg Neg Relu Mul AddV2", "Relu Abs Sub Mul Mul AddV2"],
+        "LeakyReLU": ["Maximum Mul", "Neg AddV2 Relu Greater SelectV2 Minimum Maximum Mul Sub"],
+        "ReLU": ["Relu Minimum", "Relu Minimum Maximum", "Relu ClipByValue"],
+        "ThresholdedReLU": ["Greater SelectV2", "Greater Cast Mul"],
+        "ELU": ["Elu Greater Mul SelectV2"],
+        "CELU": ["Maximum Minimum RealDiv Expm1 Mul AddV2"],
+        "HardSigmoid": [
+            "AddV2 Relu6 RealDiv",
+            "AddV2 Relu6 Mul",
+            "Mul AddV2 Minimum Maximum",
+            "Mul AddV2 ClipByValue",
+        ],
+        "HardSiLU": ["AddV2 Relu6 RealDiv Mul", "AddV2 Relu6 Mul Mul"],
+        "LogSigmoid": ["Neg Softplus Neg"],
+        "Squareplus": ["Square AddV2 Sqrt AddV2 RealDiv"],
+        "SoftShrink": ["Greater Sub Less AddV2 SelectV2 SelectV2"],
+        "HardShrink": ["Abs Greater SelectV2"],
+        "TanhShrink": ["Tanh Sub"],
+        "Clip": ["Minimum Maximum"],
+        "Softmax": ["Max Sub Exp Sum RealDiv", "Sub Exp Sum RealDiv"],
+        "Rescaling": ["Mul AddV2", "Mul Sub", "Sub Mul", "Sub RealDiv", "RealDiv AddV2"],
+    }
+)
+"""What operations make together of one tensor, in any order."""
 POOLS = {"Mean": "GlobalAveragePooling", "Max": "GlobalMaxPooling"}
 NORMS = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 
 
 def heavy(operations: Iterable[Any]) -> list[str]:
     """Layers that the operations make for sure: more than one are more than one layer."""
-    kinds = [LAYERS[op.type] for op in operations if op.type in LAYERS]
+    kinds = [LAYERS[kind] for op in operations for kind in _types(op) if kind in LAYERS]
     # A depthwise and a pointwise convolution in one scope were one layer.
     return ["SeparableConv2D"] if kinds == ["DepthwiseConv2D", "Conv2D"] else kinds
 
 
-def kind_of(operations: Sequence[Any], variables: int) -> str:
-    """The class of layer that operations (in running order) are, which read so many variables; else the last's type."""
+def _types(operation: Any) -> list[str]:
+    """The operation's type; of a compiled call those that it holds."""
+    if operation.type not in CALLS:
+        return [operation.type]
+    from fmreport.sources.graph.inlining import body
+
+    called = body(operation)
+    return [inside.type for inside in called.get_operations()] if called is not None else []
+
+
+def kind_of(operations: Sequence[Any], variables: int, *, incoming: int) -> str:
+    """The class of layer that operations (in running order) are; else the last one's type.
+
+    They read so many variables, and so many tensors of others.
+    """
     types = [op.type for op in operations]
     if kinds := heavy(operations):
         return "Dense" if kinds == ["MatMul"] and variables else kinds[0]
@@ -99,7 +171,9 @@ def kind_of(operations: Sequence[Any], variables: int) -> str:
         return norm
     if len(operations) == 1 and types[0] in POOLS:
         return _pool(operations[0])
-    return next((OTHERS[each] for each in OTHERS if each in types), types[-1])
+    does = [each for each in types if each not in MOVES and each not in ASIDE] or types
+    together = TOGETHER.get(tuple(sorted(does))) if incoming == 1 else None
+    return together or (ALONE | MOVES).get(does[-1], does[-1])
 
 
 def _norm(operations: Sequence[Any], variables: int) -> str:
@@ -107,7 +181,9 @@ def _norm(operations: Sequence[Any], variables: int) -> str:
     types = {op.type for op in operations}
     fused = next((op for op in operations if op.type in NORMS), None)
     if fused is not None:
-        return "LayerNormalization" if fused.get_attr("is_training") else "BatchNormalization"
+        # Statistics of what was reshaped before are those of one image; else they are those of the whole batch.
+        reshaped = fused.inputs[0].op.type == "Reshape"
+        return "LayerNormalization" if fused.get_attr("is_training") and reshaped else "BatchNormalization"
     if types & {"Rsqrt", "Sqrt"} and types & {"Mean", "Sum"}:
         split = any(op.type == "Reshape" and _rank(op.outputs[0]) > _rank(op.inputs[0]) for op in operations)
         return "GroupNormalization" if split else "LayerNormalization"

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fmreport.records import Layer
-from fmreport.sources.graph.flat import Variable
 from fmreport.sources.graph.kinds import OPAQUE, kind_of
 from fmreport.sources.graph.live import Live
+from fmreport.sources.graph.naming import paths
 from fmreport.sources.graph.places import Place
-from fmreport.sources.graph.scopes import SCOPE, Part, parts, renamed, root
+from fmreport.sources.graph.scopes import SCOPE, Part, parts, root
 from fmreport.sources.layout import Layout
-from fmreport.sources.listing import Listing, Output, why_not
+from fmreport.sources.listing import Listing, Output, Silent, Variable, why_not
 from fmreport.sources.recorder import Call
+
+SEVERAL = "its results are those of several layers inside it"
+"""Why a scope is not tapped that has no result of its own."""
 
 
 class _Format:
@@ -31,7 +33,7 @@ class Reading:
     def __init__(self, live: Live, variables: Mapping[str, Variable]) -> None:
         """`variables` by the operation that stands for each."""
         self._live = {op.name for op in (*live.operations, *live.idle)}
-        self._variables = variables
+        self.variables = variables
         self._known: dict[str, dict[str, Variable]] = {}
 
     def of(self, operations: Sequence[Any]) -> dict[str, Variable]:
@@ -47,8 +49,8 @@ class Reading:
                 if behind.name in seen or behind.name in self._live:
                     continue
                 seen.add(behind.name)
-                if behind.name in self._variables:
-                    found[behind.name] = self._variables[behind.name]
+                if behind.name in self.variables:
+                    found[behind.name] = self.variables[behind.name]
                 waiting += behind.inputs
             self._known[op.name] = found
         return self._known[op.name]
@@ -60,31 +62,37 @@ def listing(
     """Every output of every layer and scope; with `each`, of every operation too."""
     for op in live.operations:
         layout.add(Call(_Format(op), (), list(op.inputs), list(op.outputs)))
-    found = _in_order(parts(live.operations, places, each=each), live)
+    found = _in_order(parts(live, places, each=each), live)
     variables = {i: reading.of(part.operations) for i, part in enumerate(found)}
-    weights = {i: [v.name for v in read.values()] for i, read in variables.items()}
-    paths = _paths(list(renamed(found, weights)), variables)
-    times, numbers = Counter(paths), Counter[str]()
+    named = paths(found, variables)
+    times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
-    rest = []
-    for i, (part, path) in enumerate(zip(found, paths, strict=True)):
+    opaque: dict[tuple[str, str], Silent] = {}
+    for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
-        kind = kind_of(part.operations, len(variables[i])) if part.is_layer else SCOPE
-        sizes = variables[i].values()
-        parameters = sum(v.size for v in sizes), sum(v.size for v in sizes if v.trainable)
+        kind = _kind(part, len(variables[i]), live)
+        names = tuple(op.name for op in part.operations)
         tensors = _outputs(part, live)
+        several = SEVERAL if len(tensors) > 1 and not part.is_layer else ""
         for number, tensor in enumerate(tensors, start=1):
             full = f"{name}@{number}" if len(tensors) > 1 else name
-            first, reason = layout.channels_first(tensor), why_not(tensor, batch)
-            outputs.append(Output(full, path, kind, parameters, tensor, first, reason))
+            first, reason = layout.channels_first(tensor), several or why_not(tensor, batch)
+            outputs.append(Output(full, path, kind, variables[i], names, tensor, first, reason))
         if part.is_layer:
             own = {op.name for op in part.operations}
             for tensor in (t for op in part.operations for t in live.reads[op.name] if t.op.name not in own):
                 readers.setdefault(tensor.name, set()).add(kind)
-        rest += [_opaque(path, op) for op in part.operations if part.is_layer and op.type in OPAQUE]
-    rest += _idle(live, places, found)
-    return Listing(outputs, readers, rest)
+        for op in part.operations if part.is_layer else ():
+            if op.type in OPAQUE:
+                opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
+    return Listing(outputs, readers, [*opaque.values(), *_idle(live, places, found)], reading.variables)
+
+
+def _kind(part: Part, variables: int, live: Live) -> str:
+    if not part.is_layer:
+        return SCOPE
+    return kind_of(part.operations, variables, incoming=len(live.incoming(part.operations)))
 
 
 def _in_order(found: Sequence[Part], live: Live) -> list[Part]:
@@ -111,26 +119,11 @@ def _outputs(part: Part, live: Live) -> list[Any]:
     return [tensor for tensor in read if tensor.dtype.is_floating] or read
 
 
-def _paths(levels: Sequence[tuple[str, ...]], weights: Mapping[int, Mapping[str, Variable]]) -> list[str]:
-    """A path for each part; calls of one layer, which read the same weights, share it."""
-    taken: dict[str, tuple[str, ...]] = {}
-    paths = []
-    for i, each in enumerate(levels):
-        path = "/".join(each).replace(".", "/")
-        read, free, number = tuple(sorted(weights[i])), path, 1
-        while free in taken and taken[free] != read:
-            number += 1
-            free = f"{path}~{number}"
-        taken[free] = read
-        paths.append(free)
-    return paths
+def _opaque(path: str, op: Any) -> Silent:
+    return Silent(f"{path}/*", op.type, {}, f"opaque: what {OPAQUE[op.type]} holds cannot be tapped")
 
 
-def _opaque(path: str, op: Any) -> Layer:
-    return Layer(f"{path}/*", op.type, 0, 0, reason=f"opaque: what {OPAQUE[op.type]} holds cannot be tapped")
-
-
-def _idle(live: Live, places: Mapping[str, Place], found: Sequence[Part]) -> list[Layer]:
+def _idle(live: Live, places: Mapping[str, Place], found: Sequence[Part]) -> list[Silent]:
     """Scopes in which nothing happens to what is read, such as a dropout outside of training."""
     layers = {part.levels for part in found if part.is_layer}
     busy = {part.levels[:depth] for part in found for depth in range(1, len(part.levels) + 1)}
@@ -141,4 +134,4 @@ def _idle(live: Live, places: Mapping[str, Place], found: Sequence[Part]) -> lis
             scope = scope[:-1]
         if scope and scope not in busy and scope[:-1] not in layers:
             rows["/".join(scope).replace(".", "/")] = op.type
-    return [Layer(path, kind, 0, 0, reason="it returns what it reads") for path, kind in rows.items()]
+    return [Silent(path, kind, {}, "it returns what it reads") for path, kind in rows.items()]

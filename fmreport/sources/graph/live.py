@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fmreport.sources.graph.frames import hidden
 from fmreport.sources.graph.kinds import ASKS_SHAPE, PASSES_ON
 from fmreport.sources.graph.places import Place
 
@@ -25,31 +26,54 @@ class Live:
     """What each operation reads of the others, by its name: tensors as they were made."""
     readers: Mapping[str, set[str]]
     """Names of the operations that read a tensor, by its name."""
+    followers: Mapping[str, set[str]]
+    """Names of the operations that read something of an operation, by its name."""
+    inputs: frozenset[str]
+    """Names of the tensors that the model is fed."""
     outputs: frozenset[str]
     """Names of the tensors that the model returns."""
 
+    def incoming(self, operations: Sequence[Any]) -> set[str]:
+        """Names of the activations that operations read of others; weights are none."""
+        own = {op.name for op in operations}
+        read = (tensor for op in operations for tensor in self.reads[op.name] if tensor.op.name not in own)
+        return {tensor.name for tensor in read if tensor.op.name in self.reads or tensor.name in self.inputs}
 
-def live(inputs: Iterable[Any], outputs: Sequence[Any], place: Named) -> Live:
+
+def live(inputs: Sequence[Any], outputs: Sequence[Any], place: Named) -> Live:
     """What lies between tensors that the model is fed and those that it returns; `place` says where an op stood."""
     reached = _reached(inputs)
     kept = {op.name: op for op in _behind(outputs) if op.name in reached}
-    passing = {name for name, op in kept.items() if op.type in PASSES_ON or place(op) is None}
-
-    def made(tensor: Any) -> Any:
-        while tensor.op.name in passing:
-            tensor = tensor.op.inputs[0]
-        return tensor
-
+    inside = hidden(inputs, kept)
+    passing = {name for name, op in kept.items() if op.type in PASSES_ON or place(op) is None} - inside
+    working = {name: op for name, op in kept.items() if name not in passing and name not in inside}
     reads: dict[str, tuple[Any, ...]] = {}
     readers: dict[str, set[str]] = {}
-    for name, op in kept.items():
-        if name not in passing:
-            reads[name] = tuple(made(tensor) for tensor in op.inputs)
-            for tensor in reads[name]:
-                readers.setdefault(tensor.name, set()).add(name)
-    ordered = _ordered([op for name, op in kept.items() if name not in passing], reads, place)
+    followers: dict[str, set[str]] = {}
+    for name, op in working.items():
+        reads[name] = tuple(_made(op.inputs, passing, inside))
+        for tensor in reads[name]:
+            readers.setdefault(tensor.name, set()).add(name)
+            followers.setdefault(tensor.op.name, set()).add(name)
+    ordered = _ordered(list(working.values()), reads, place)
     idle = tuple(op for name, op in kept.items() if name in passing and place(op) is not None)
-    return Live(tuple(ordered), idle, reads, readers, frozenset(made(tensor).name for tensor in outputs))
+    fed, returned = (frozenset(t.name for t in _made(tensors, passing, inside)) for tensors in (inputs, outputs))
+    return Live(tuple(ordered), idle, reads, readers, followers, fed, returned)
+
+
+def _made(tensors: Iterable[Any], passing: set[str], inside: set[str]) -> Iterator[Any]:
+    """Tensors as they were made: what operations only pass on, and what went into loops and branches."""
+    seen: set[str] = set()
+    waiting = list(tensors)[::-1]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor.op.name in passing:
+            waiting.append(tensor.op.inputs[0])
+        elif tensor.op.name not in inside:
+            yield tensor
+        elif tensor.op.name not in seen:
+            seen.add(tensor.op.name)
+            waiting += reversed(tensor.op.inputs)
 
 
 def _reached(inputs: Iterable[Any]) -> set[str]:
@@ -94,7 +118,8 @@ def _ordered(operations: Sequence[Any], reads: Mapping[str, Sequence[Any]], plac
             needs[reader].discard(name)
             if not needs[reader]:
                 heapq.heappush(ready, (_order(place(by_name[reader])), reader))
-    return ordered
+    # Nothing vanishes, whatever reads itself in a circle.
+    return ordered + [op for op in operations if needs[op.name]]
 
 
 def _order(place: Place | None) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from fmreport.sources import Identity
 from fmreport.sources.architecture import mend, summary
 from fmreport.sources.graph.flat import FlatGraph
 from fmreport.sources.graph.inlining import capture
+from fmreport.sources.graph.kinds import NORMS
 from fmreport.sources.graph.listing import Reading, listing
 from fmreport.sources.graph.live import live
 from fmreport.sources.graph.places import Place
@@ -32,6 +34,10 @@ BROKEN = (
 INSIDE = "model"
 """The scope into which a graph is imported."""
 
+LOOPS = ("Enter", "RefEnter")
+UNORDERED = MappingProxyType({"_disable_acd": True})
+"""Tells TensorFlow not to let a function wait for all operations: it cannot wait for what is inside a loop of old."""
+
 
 class GraphModel(TracedModel):
     """A flat graph that is imported wherever it is traced."""
@@ -42,8 +48,10 @@ class GraphModel(TracedModel):
         fed = [spec for spec in graph.inputs if spec.name not in self._flags]
         parameters = sum(variable.size for variable in graph.variables.values())
         identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
-        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), notes)
+        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), (*notes, *_of_batches(graph)))
         self._graph, self._each = graph, section.ops
+        if any(node.op in LOOPS for node in graph.graph.node):
+            self.attributes = UNORDERED
 
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         graph = self._graph
@@ -80,6 +88,26 @@ class GraphModel(TracedModel):
     def _place(self, op: Any) -> Place | None:
         scope, _, name = op.name.partition("/")
         return self._graph.place(name) if scope == INSIDE else None
+
+
+def _of_batches(graph: FlatGraph) -> tuple[str, ...]:
+    """A note where normalisations run as in training."""
+    nodes = {node.name: node for node in graph.graph.node}
+    found, seen = 0, set[str]()
+    waiting = [name.split(":")[0] for name in graph.outputs]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        node = nodes[name]
+        read = [each.split(":")[0] for each in node.input if not each.startswith("^")]
+        reshaped = bool(read) and read[0] in nodes and nodes[read[0]].op == "Reshape"
+        found += node.op in NORMS and node.attr["is_training"].b and not reshaped
+        waiting += read
+    if not found:
+        return ()
+    return (f"batch normalisations by the statistics of the batch: {found}; values depend on the images beside",)
 
 
 def _is_flag(spec: tf.TensorSpec) -> bool:

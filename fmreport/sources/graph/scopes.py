@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Any
 
-from fmreport.sources.graph.kinds import heavy
-from fmreport.sources.graph.places import Place
+from fmreport.sources.graph.live import Live
+from fmreport.sources.graph.places import Call, Place, start
+from fmreport.sources.graph.whole import is_one
 
 HELPERS = {
     "moments", "weighted_moments", "normalize_moments", "sufficient_statistics", "batchnorm", "l2_normalize",
@@ -21,7 +23,9 @@ HELPERS = {
 SCOPE = "Scope"
 """The type of what holds layers."""
 Key = tuple[tuple[str, ...], int]
-"""A scope: its levels, and which call it was, from 1."""
+"""A scope: its levels, and which of the scopes of these levels it is, from 1: each call of a function has its own."""
+OUTSIDE: Key = ((), 1)
+"""What is outside of all scopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,17 @@ class Part:
     """A layer, or a scope that holds layers."""
 
     levels: tuple[str, ...]
-    call: int
+    within: tuple[Key, ...]
+    """The scopes that it stands in, outermost first, and itself, if it is one."""
     operations: tuple[Any, ...]
     """In running order."""
     is_layer: bool
 
 
-def parts(operations: Sequence[Any], places: Mapping[str, Place], *, each: bool = False) -> list[Part]:
+def parts(live: Live, places: Mapping[str, Place], *, each: bool = False) -> list[Part]:
     """Every layer and every scope that holds some; with `each`, every operation too."""
+    operations = live.operations
+    position = {op.name: i for i, op in enumerate(operations)}
     keys = _keys(operations, places)
     below: dict[Key, list[Any]] = {}
     children: dict[Key, dict[Key, None]] = {}
@@ -48,25 +55,31 @@ def parts(operations: Sequence[Any], places: Mapping[str, Place], *, each: bool 
             below.setdefault(scope, []).append(op)
     named = {(*scopes[-1][0], places[name].levels[-1]) for name, scopes in keys.items()}
     found: list[Part] = []
-    waiting: list[Key] = [((), 1)]
+    waiting: list[Key] = [OUTSIDE]
     while waiting:
         scope = waiting.pop()
         inside = children.get(scope, {})
-        if scope[0] and _is_layer(scope, children, named) and len(heavy(below[scope])) <= 1:
-            found.append(Part(*scope, tuple(below[scope]), is_layer=True))
-            continue
-        if scope[0]:
-            found.append(Part(*scope, tuple(below[scope]), is_layer=False))
+        if scope != OUTSIDE:
+            whole = _is_layer(scope, children, named) and is_one(below[scope], live, position)
+            scopes = keys[below[scope][0].name]
+            found.append(Part(scope[0], _until(scope, scopes), tuple(below[scope]), whole))
+            if whole:
+                continue
         waiting += inside
-        found += [_alone(op, scope, places) for op in below[scope] if keys[op.name][-1] == scope]
+        found += [_alone(op, keys, places) for op in below[scope] if keys[op.name][-1] == scope]
     if each:
         alone = {part.operations[0].name for part in found if len(part.operations) == 1 and part.is_layer}
-        found += [_alone(op, keys[op.name][-1], places) for op in operations if op.name not in alone]
+        found += [_alone(op, keys, places) for op in operations if op.name not in alone]
     return found
 
 
-def _alone(op: Any, scope: Key, places: Mapping[str, Place]) -> Part:
-    return Part((*scope[0], places[op.name].levels[-1]), scope[1], (op,), is_layer=True)
+def _alone(op: Any, keys: Mapping[str, Sequence[Key]], places: Mapping[str, Place]) -> Part:
+    scopes = keys[op.name]
+    return Part((*scopes[-1][0], places[op.name].levels[-1]), tuple(scopes[1:]), (op,), is_layer=True)
+
+
+def _until(scope: Key, scopes: Sequence[Key]) -> tuple[Key, ...]:
+    return tuple(scopes[1 : scopes.index(scope) + 1])
 
 
 def _is_layer(scope: Key, children: Mapping[Key, Iterable[Key]], named: set[tuple[str, ...]]) -> bool:
@@ -82,67 +95,53 @@ def _is_detail(scope: Key, named: set[tuple[str, ...]]) -> bool:
 def _keys(operations: Sequence[Any], places: Mapping[str, Place]) -> dict[str, list[Key]]:
     """For each operation the scopes that it stands in, outermost first, the whole model's own left out."""
     common = root(operations, places)
-    first: dict[tuple[str, ...], list[Place]] = {}
-    keys = {}
-    for op in operations:
-        place = places[op.name]
-        same = first.setdefault(place.levels, [])
-        same.append(place)
-        levels = place.levels[common:-1]
-        shared = _shared(same[0], place) - common if len(same) > 1 else len(levels)
-        keys[op.name] = [(levels[:depth], len(same) if depth > shared else 1) for depth in range(len(levels) + 1)]
+    keys: dict[str, list[Key]] = {op.name: [OUTSIDE] for op in operations}
+    numbers = Counter[tuple[str, ...]]()
+    waiting = [(common + 1, list(keys))]
+    while waiting:
+        depth, names = waiting.pop()
+        inside: dict[tuple[str, ...], list[str]] = {}
+        for name in names:
+            levels = places[name].levels
+            if len(levels) > depth:
+                inside.setdefault(levels[:depth], []).append(name)
+        for levels, members in inside.items():
+            for call in _calls(members, depth, places):
+                numbers[levels] += 1
+                for name in call:
+                    keys[name].append((levels[common:], numbers[levels]))
+                waiting.append((depth + 1, call))
     return keys
+
+
+def _calls(names: Sequence[str], depth: int, places: Mapping[str, Place]) -> list[list[str]]:
+    """Operations of one scope, which has `depth` levels, call by call: where a second call begins, names come again."""
+    whole = _only_called(names, depth, places)
+    chains: dict[tuple[Call, ...], list[str]] = {}
+    for name in names:
+        chain = tuple(call for call in places[name].calls if call.depth < depth or (whole and call.depth == depth))
+        chains.setdefault(chain, []).append(name)
+    found: list[list[str]] = []
+    seen: set[tuple[str, ...]] = set()
+    for members in chains.values():
+        own = {places[name].levels for name in members}
+        if found and not own & seen:
+            found[-1] += members
+            seen |= own
+        else:
+            found.append(members)
+            seen = own
+    return found
+
+
+def _only_called(names: Sequence[str], depth: int, places: Mapping[str, Place]) -> bool:
+    """Whether a scope holds nothing but calls of one function: such a scope is what is called."""
+    callees = {next((call.callee for call in places[name].calls if call.depth == depth), None) for name in names}
+    return len(callees) == 1 and None not in callees
 
 
 def root(operations: Iterable[Any], places: Mapping[str, Place]) -> int:
     """How many outer levels all operations share: the model's own name."""
     scopes = [places[op.name].levels[:-1] for op in operations]
-    common = len(_start(scopes))
+    common = len(start(scopes))
     return max(common - 1, 0) if scopes and all(len(scope) == common for scope in scopes) else common
-
-
-def _start(many: Iterable[Sequence[str]]) -> list[str]:
-    """The levels with which all begin."""
-    return [levels[0] for levels in takewhile(lambda levels: len(set(levels)) == 1, zip(*many, strict=False))]
-
-
-def _shared(one: Place, other: Place) -> int:
-    """Number of outer levels that stand outside of the calls in which two operations of one name differ."""
-    for (call, depth), (another, _) in zip(one.calls, other.calls, strict=False):
-        if call != another:
-            return depth
-    return 0
-
-
-def renamed(found: Sequence[Part], weights: Mapping[int, Sequence[str]]) -> Iterator[tuple[str, ...]]:
-    """Levels of each part as its weights are called (`weights` by the part's position), where these say more.
-
-    A second trace of the same layers numbers their scopes: `conv2d_1` reads the weights of `conv2d`.
-    """
-    names: dict[tuple[str, ...], str] = {}
-    endings, told = set(), 0
-    layers = [(i, part) for i, part in enumerate(found) if part.is_layer and weights.get(i)]
-    for i, part in layers:
-        owners = {tuple(name.split("/")[:-1]) for name in weights[i]}
-        owner = _start(owners)
-        ended = ""
-        for depth in range(1, min(len(owner), len(part.levels)) + 1):
-            level, own = part.levels[-depth], owner[-depth]
-            numbered = re.fullmatch(f"{re.escape(own)}(_\\d+)", level)
-            if numbered:
-                names[part.levels[: len(part.levels) - depth + 1]] = own
-                ended = numbered[1] if depth == 1 else ended
-            elif level != own:
-                break
-        endings.add(ended)
-        told += 1
-    # Layers without weights were numbered with the others, if all others were numbered alike.
-    ending = endings.pop() if told and len(endings) == 1 else ""
-    taken = {part.levels for part in found}
-    for part in found:
-        last = part.levels[-1]
-        if part.is_layer and ending and last.endswith(ending) and part.levels not in names:
-            shorter = (*part.levels[:-1], last.removesuffix(ending))
-            if shorter not in taken:
-                names[part.levels] = shorter[-1]
-        yield tuple(names.get(part.levels[: depth + 1], level) for depth, level in enumerate(part.levels))
