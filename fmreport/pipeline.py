@@ -14,6 +14,7 @@ import pandas as pd
 
 from fmreport import config as settings
 from fmreport import figures, layers, probes, sources, tiles
+from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
@@ -223,7 +224,9 @@ def _check_probes(config: Config) -> None:
 
 def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory: Sequence[Layer]) -> None:
     draft.write_table("layers", listed)
-    draft.write_table("inventory", inventory_table(inventory))
+    whole = inventory_table(inventory)
+    draft.write_table("inventory", whole)
+    draft.write_table("blocks", blocks(whole))
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
     draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))

@@ -230,8 +230,8 @@ BLOCKS = (
 
 
 OPTIONAL = (
-    "order", "height", "width", "channels", "macs", "products", "own_macs", "own_products", "rf_height", "rf_width",
-    "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
+    "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products", "rf_height",
+    "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""
 

@@ -23,7 +23,7 @@ import pandas as pd
 
 from fmreport.errors import StoreError, nearest
 from fmreport.measures.summary import columns_of_tables
-from fmreport.records import INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
+from fmreport.records import BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
 
 T = TypeVar("T")
 
@@ -35,13 +35,14 @@ TILES = "maps/{:04d}.npz"
 TABLES = {
     "layers": "layers.csv",
     "inventory": "inventory.csv",
+    "blocks": "blocks.csv",
     "summary": "summary.csv",
     "samples": "samples.parquet",
     "channels": "channels.parquet",
     "histograms": "histograms.parquet",
 }
 
-TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY) if not column.unit)
+TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS) if not column.unit)
 """Columns of the CSV tables that hold text."""
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What a damaged file of a run can make its readers raise."""
@@ -240,6 +241,11 @@ class Run:
     def inventory(self) -> pd.DataFrame:
         """Every layer of the model, with its taps or the reason why it has none."""
         return self._table("inventory")
+
+    @cached_property
+    def blocks(self) -> pd.DataFrame:
+        """One row per part of the model, in the order in which it runs; they add up to the whole."""
+        return self._table("blocks")
 
     @cached_property
     def summary(self) -> pd.DataFrame:

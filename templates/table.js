@@ -1,8 +1,9 @@
-// Sorts a table by the value of each cell's data-sort; without it the table stands in the order of the run.
+// Sorts the taps of a table by the value of each cell's data-sort; without it they stand in the parts of the model.
 for (const table of document.querySelectorAll("table[data-sortable]")) {
-  const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
-  const original = [...body.rows];
+  const original = [...table.querySelectorAll("tr.tap-row")];
+  const homes = new Map(original.map((row) => [row, row.parentElement]));
+  const sorted = table.createTBody();
   const section = table.closest("section");
   const status = section.querySelector("[data-sort-status]");
   // Numbers from the largest, names from A: what is looked for first.
@@ -25,12 +26,13 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       // Undefined values stand last either way.
       rows.sort((a, b) => (key(a) === "") - (key(b) === "") || sign * compare(key(a), key(b)));
     }
-    body.append(...rows);
+    for (const row of rows) (order === "none" ? homes.get(row) : sorted).append(row);
+    table.classList.toggle("sorted", order !== "none");
     heads.forEach((head, i) => head.setAttribute("aria-sort", i === column ? order : "none"));
     status.textContent = `Sorted ${words[order] ?? `by ${heads[column].textContent}, ${order}`}.`;
   };
 
-  section.querySelector(".hint").hidden = false;
+  section.querySelector(".hint span").hidden = false;
   heads.forEach((head, column) => {
     const button = head.querySelector("button");
     button.disabled = false;

@@ -17,7 +17,7 @@ from fmreport.sources import Identity, InputSpec
 
 def tap(name: str, shape: tuple[int, ...], order: int = 1, dtype: str = "float32") -> Tap:
     """A tap of that shape `(*spatial, C)`."""
-    return Tap(name, name, "Conv2D", order, order, shape, dtype, 0, "unknown", "")
+    return Tap(name, name, "Conv2D", order, order, shape, dtype, 0, 0, "unknown", "")
 
 
 @dataclass

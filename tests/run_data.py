@@ -16,7 +16,21 @@ import pandas as pd
 from scipy import ndimage
 from skimage import data, transform
 
-from fmreport.records import LAYERS, Column, Facts, ProbeFact, Tap, Tiles
+from fmreport.blocks import blocks
+from fmreport.inventory import inventory_table, layers_table
+from fmreport.records import (
+    BLOCKS,
+    INVENTORY,
+    LAYERS,
+    Column,
+    Facts,
+    Layer,
+    ProbeFact,
+    ReceptiveField,
+    Tap,
+    Tiles,
+    Work,
+)
 
 PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
     "cat": data.chelsea,
@@ -49,12 +63,6 @@ SUMMARY = (
     Column("maximum", "activation", "largest value"),
     *(Column(f"q{q:02d}", "activation", f"{q}% of the values are smaller") for q in (1, 25, 50, 75, 99)),
 )
-INVENTORY = (
-    Column("path", "", "path of the layer"),
-    Column("trainable_parameters", "count", "entries of the variables that training changes"),
-    Column("taps", "count", "taps of the layer"),
-    Column("reason", "", "why nothing is captured"),
-)
 
 
 @dataclass
@@ -68,11 +76,12 @@ class SyntheticRun:
     histograms: pd.DataFrame
     summary: pd.DataFrame
     inventory: pd.DataFrame
+    blocks: pd.DataFrame
     all_tiles: dict[str, Tiles]
     all_pictures: dict[str, np.ndarray]
     all_masks: dict[str, np.ndarray]
     columns: dict[str, Column] = field(
-        default_factory=lambda: {column.name: column for column in (*LAYERS, *SUMMARY, *INVENTORY)}
+        default_factory=lambda: {column.name: column for column in (*LAYERS, *SUMMARY, *INVENTORY, *BLOCKS)}
     )
 
     def tiles(self, tap: str) -> Tiles | None:
@@ -166,15 +175,16 @@ def make_run(
     rng = np.random.default_rng(2022)
     photographs = {name: _picture(name) for name in probes}
     tiles: dict[str, Tiles] = {}
-    tables: dict[str, list[dict[str, Any]]] = {"layers": [], "channels": [], "histograms": [], "summary": []}
+    tables: dict[str, list[dict[str, Any]]] = {"channels": [], "histograms": [], "summary": []}
     samples: list[dict[str, Any]] = []
     indices: dict[str, int] = {}
+    taps: list[Tap] = []
     for order, spec in enumerate(specs, 1):
         indices[spec.type] = indices.get(spec.type, 0) + 1
         maps = _activations(spec, photographs, rng, shown, tile)
         if len(spec.shape) == 3:
             tiles[spec.name] = _tiles(spec, maps, probes, shown)
-        tables["layers"].append(_layer_row(spec, order, indices[spec.type]))
+        taps.append(_tap(spec, order, indices[spec.type]))
         tables["summary"].append(_summary_row(spec, maps))
         tables["channels"].extend(_channel_rows(spec, maps))
         tables["histograms"].extend(_histogram_rows(spec.name, maps))
@@ -182,14 +192,16 @@ def make_run(
     mask = np.zeros(photographs[probes[0]].shape[:2], np.uint8)
     rows, columns = np.indices(mask.shape)
     mask[((rows - 100) / 85) ** 2 + ((columns - 155) / 120) ** 2 < 1] = 1
+    inventory = _inventory(taps)
     return SyntheticRun(
         facts=_facts(probes, photographs, shown, len(specs)),
-        layers=pd.DataFrame(tables["layers"]),
+        layers=layers_table(taps, (160, 160)),
         samples=pd.DataFrame(samples),
         channels=pd.DataFrame(tables["channels"]),
         histograms=pd.DataFrame(tables["histograms"]),
         summary=pd.DataFrame(tables["summary"]),
-        inventory=_inventory(tables["layers"]),
+        inventory=inventory,
+        blocks=blocks(inventory),
         all_tiles=tiles,
         all_pictures=photographs,
         all_masks={probes[0]: mask},
@@ -249,9 +261,11 @@ def _tiles(spec: TapSpec, maps: np.ndarray, probes: tuple[str, ...], shown: int)
     return Tiles(spec.name, probes, numbers, chosen, values, low, high, (grid[0], grid[1]))
 
 
-def _layer_row(spec: TapSpec, order: int, index: int) -> dict[str, Any]:
+def _tap(spec: TapSpec, order: int, index: int) -> Tap:
     design = spec.kind in ("relu", "silent")
-    tap = Tap(
+    parameters = 9 * spec.shape[-1] ** 2
+    side = 4 * order - 1
+    return Tap(
         spec.name,
         spec.name,
         spec.type,
@@ -259,21 +273,15 @@ def _layer_row(spec: TapSpec, order: int, index: int) -> dict[str, Any]:
         index,
         spec.shape,
         "float32",
-        9 * spec.shape[-1] ** 2,
+        parameters,
+        parameters,
         "by design" if design else "by chance",
         "Relu clips to zero" if design else "BiasAdd has no zeros",
+        work=Work(parameters * 100, 100) if spec.kind != "nan" else None,
+        receptive_field=ReceptiveField(
+            "exact", "", (side, side), (side, side), (1.0, 1.0), (order, order), (0.0, 0.0), (0.0, 0.0)
+        ),
     )
-    height, width = (tap.grid if len(tap.grid) == 2 else (None, None)) or (None, None)
-    return {
-        **{name: getattr(tap, name) for name in ("layer", "type", "order", "index", "channels", "elements", "dtype")},
-        "tap": tap.name,
-        "shape": " x ".join(map(str, tap.shape)),
-        "height": height,
-        "width": width,
-        "parameters": tap.parameters,
-        "zeros": tap.zeros,
-        "zeros_reason": tap.zeros_reason,
-    }
 
 
 def _moments(values: np.ndarray) -> dict[str, Any]:
@@ -347,16 +355,24 @@ def _histogram_rows(tap: str, maps: np.ndarray) -> list[dict[str, Any]]:
     return [row for row in rows if row["count"]]
 
 
-def _inventory(layers: list[dict[str, Any]]) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for row in layers:
-        base = {"path": row["layer"], "type": row["type"], "parameters": row["parameters"]}
-        rows.append(base | {"trainable_parameters": row["parameters"], "taps": 1, "reason": ""})
+def _inventory(taps: list[Tap]) -> pd.DataFrame:
+    rows = [
+        Layer(
+            tap.layer,
+            tap.type,
+            tap.parameters,
+            tap.parameters,
+            (tap.name,),
+            output=tap,
+            own_parameters=tap.parameters,
+            own_trainable_parameters=tap.parameters,
+            own_work=tap.work,
+        )
+        for tap in taps
+    ]
     missing = [("image", "InputLayer", "an input, not a layer's output"), ("unused", "Dense", "never called")]
     missing.append((f"other/{HOSTILE}", "Lambda", ""))
-    for path, kind, reason in missing:
-        rows.append(dict(path=path, type=kind, parameters=0, trainable_parameters=0, taps=0, reason=reason))
-    return pd.DataFrame(rows)
+    return inventory_table([*rows, *(Layer(path, kind, 0, 0, reason=reason) for path, kind, reason in missing)])
 
 
 def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int, taps: int) -> Facts:

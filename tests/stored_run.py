@@ -56,6 +56,7 @@ def tables() -> dict[str, pd.DataFrame]:
     return {
         "layers": pd.DataFrame(layers),
         "inventory": pd.DataFrame({"path": NAMES, "taps": ["", *NAMES[1:]], "reason": ["NA", *[""] * (count - 1)]}),
+        "blocks": pd.DataFrame({"block": NAMES, "first": sizes, "macs": sizes}),
         "summary": pd.DataFrame({"tap": NAMES, "finite": range(count), "mean": awkward, "gini": [np.nan] * count}),
         "samples": pd.DataFrame({"probe": ["p"] * (3 * count), **rows}),
         "channels": pd.DataFrame({**rows, "silent": rng.random(3 * count) < 0.5}),

@@ -17,7 +17,7 @@ from fmreport.extract import Extraction, Tables, batch_size, batches
 from fmreport.measures import Sum, load, merge
 from fmreport.measures.summary import columns_of_tables, summarise
 from fmreport.probes import Preprocess
-from fmreport.records import LAYERS
+from fmreport.records import BLOCKS, INVENTORY, LAYERS
 
 PROBES = 6
 
@@ -179,8 +179,7 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     for frame in (tables.samples, tables.channels, tables.histograms, summary):
         assert set(frame.columns) <= set(known)
     used = {name for frame in (tables.samples, tables.channels, tables.histograms, summary) for name in frame.columns}
-    inventory = {"path", "type", "parameters", "trainable_parameters", "taps", "reason"}
-    assert set(known) == used | {column.name for column in LAYERS} | inventory
+    assert set(known) == used | {column.name for column in (*LAYERS, *INVENTORY, *BLOCKS)}
 
 
 def test_counts_and_states_have_their_types() -> None:

@@ -25,7 +25,7 @@ BASE: dict[str, Any] = {
 
 def tap(name: str, kind: str, order: int, feeds: tuple[str, ...] = ()) -> Tap:
     layer = name.partition(":")[0]
-    return Tap(name, layer, kind, order, 1, (4, 4, 2), "float32", 0, "by chance", "a sum", feeds)
+    return Tap(name, layer, kind, order, 1, (4, 4, 2), "float32", 0, 0, "by chance", "a sum", feeds)
 
 
 TAPS = tuple(

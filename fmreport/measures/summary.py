@@ -11,7 +11,7 @@ from fmreport.measures import derive, load, merge
 from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
 from fmreport.measures.treves_rolls import SOURCE
 from fmreport.measures.zeros import NEAR_SILENT
-from fmreport.records import INVENTORY, LAYERS, Column
+from fmreport.records import BLOCKS, INVENTORY, LAYERS, Column
 
 STATES = ("silent", "near_silent", "always_on", "constant")
 
@@ -105,4 +105,4 @@ def columns_of_tables() -> dict[str, Column]:
     for measure in load():
         measured += [s.column for s in measure.sums if s.per != "image"]
         measured += [d.column for d in measure.columns]
-    return {column.name: column for column in (*LAYERS, *INVENTORY, *KEYS, *measured, *COLUMNS)}
+    return {column.name: column for column in (*LAYERS, *INVENTORY, *BLOCKS, *KEYS, *measured, *COLUMNS)}

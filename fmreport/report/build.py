@@ -20,6 +20,7 @@ SHOWN, OTHERS = 320, 96
 ATTACHED = {
     "layers": "what needs no image, one row per tap",
     "summary": "measures pooled over all probes, one row per tap",
+    "blocks": "parts of the model: what they hold and do, adding up to the whole",
     "inventory": "every layer of the model, with its taps or the reason why it has none",
 }
 """Tables that travel inside the PDF."""

@@ -110,11 +110,32 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the model in the layer table: what it holds and does together, then its taps."""
+
+    name: str
+    label: str
+    """Of its row, for the control that folds it."""
+    layers: str
+    """How many, in words."""
+    cells: tuple[Cell, ...]
+    """Output, parameters, multiply-adds, what is seen."""
+    rows: tuple[Row, ...]
+    folded: bool
+    """Whether its taps are out of sight at first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """The layer table."""
 
     columns: tuple[TableColumn, ...]
+    parts: tuple[Part, ...]
+    """All parts of the model, with the taps of this run."""
     rows: tuple[Row, ...]
+    """The taps of all parts, in the order of the run."""
+    total: tuple[Cell, ...]
+    """Of the whole model: parameters and multiply-adds."""
     notes: tuple[str, ...]
 
 
@@ -209,6 +230,8 @@ class TapSection:
     label: str
     shape: str
     type: str
+    sees: str
+    """What an element sees of the image, in words."""
     zeros: str
     """A sentence: how many exact zeros, and whether they are made on purpose."""
     warnings: tuple[str, ...]

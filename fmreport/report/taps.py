@@ -12,7 +12,18 @@ import pandas as pd
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
 from fmreport.report import maps, page
-from fmreport.report.wording import count, number, percent, plural, sizes, undefined, zeros_sentence
+from fmreport.report.wording import (
+    count,
+    is_known,
+    number,
+    percent,
+    plural,
+    rounded,
+    seen_sentence,
+    sizes,
+    undefined,
+    zeros_sentence,
+)
 from fmreport.store import Run
 
 Row = Mapping[str, Any]
@@ -99,6 +110,7 @@ def _section(
         label=f"tap-{row['position']}",
         shape=sizes(str(row["shape"])),
         type=f"{row['type']} {row['index']}",
+        sees=seen_sentence(row),
         zeros=zeros_sentence(row["zero_fraction"], row["zeros"], row["zeros_reason"]),
         warnings=tuple(_warnings(row)),
         stats=tuple(_stats(row, run.columns)),
@@ -131,7 +143,9 @@ def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     for name in _COUNTS:
         yield stat(name, f"{count(row[name])} of {count(row['channels'])}")
     yield stat("near_zero_fraction", percent(row["near_zero_fraction"]))
-    yield page.Stat("parameters", count(row["parameters"]), "entries of the layer's variables")
+    yield page.Stat("parameters", count(row["parameters"]), columns["parameters"].meaning)
+    macs = rounded(float(row["macs"])) if is_known(row["macs"]) else "?"
+    yield page.Stat("multiply-adds", macs, columns["macs"].meaning)
 
 
 def _histogram(row: Row, bins: pd.DataFrame) -> page.Histogram | None:

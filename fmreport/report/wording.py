@@ -29,6 +29,18 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def rounded(value: float) -> str:
+    """A whole number to three digits, with a letter for thousands, millions and so on: `25.6 M`."""
+    if math.isnan(value):
+        return DASH
+    for power, letter in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        # What would be rounded to a thousand of the smaller unit is one of the larger.
+        if value >= 999.5 * 10 ** (power - 3):
+            scaled = value / 10**power
+            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {letter}"
+    return f"{int(value):,}"
+
+
 def percent(fraction: float) -> str:
     """A fraction 0-1 in percent, one decimal; never rounded to a 0 or 100 that it is not."""
     if math.isnan(fraction):
@@ -77,10 +89,66 @@ def by_design(made: str) -> str:
     return {"by design": "yes", "by chance": "no"}.get(made, "unknown")
 
 
+SEES_NOTE = (
+    "MACs: multiply-adds of convolutions and matrix products for one image. Sees: receptive field in pixels of the "
+    "image, by convolutions and pooling, with padding beyond its borders; normalisations over positions are left out. "
+    "All: every pixel, by global pooling or attention, and in brackets by the other paths; 43 (45): paths centred on "
+    "different pixels, the widest and all together; ≤: at most; ?: not known."
+)
 ZEROS_NOTE = (
     "Zeros: share of exact zeros over all images, positions and channels. Where they are not by design, 0% is no "
     "finding, and more than that stems from zeros that the layer reads or from numbers too small to be held."
 )
+
+
+def sees(row: Mapping[str, Any]) -> str:
+    """A receptive field in a table: `427`, `9 × 5`, `≤ 427`, `43 (45)` where paths differ, `all (427)`, `?`."""
+    if row["rf_status"] == "none":
+        return DASH
+    if row["rf_status"] == "unknown":
+        return "?"
+    local = "" if not is_known(row["rf_height"]) else _sides(row["rf_height"], row["rf_width"])
+    if row["rf_status"] == "global":
+        return f"all ({local})" if local else "all"
+    if row["rf_status"] == "upper bound":
+        return f"≤ {local}"
+    union = _sides(row.get("rf_union_height", row["rf_height"]), row.get("rf_union_width", row["rf_width"]))
+    return local if union == local else f"{local} ({union})"
+
+
+def seen_sentence(row: Mapping[str, Any]) -> str:
+    """A receptive field in full: `427 × 427 pixels, one element every 32; normalisation ... is left out`."""
+    status, reason = str(row["rf_status"]), text(row["rf_reason"])
+    if status in ("none", "unknown"):
+        return f"{'nothing' if status == 'none' else 'not known'}: {reason}"
+    if not is_known(row["rf_height"]):
+        return f"the whole image: {reason}"
+    size = f"{'at most ' if status == 'upper bound' else ''}{int(row['rf_height'])} × {int(row['rf_width'])} pixels"
+    if status == "global":
+        size = f"the whole image; {size} by convolutions and pooling"
+    stride = _sides(row["rf_stride_y"], row["rf_stride_x"])
+    facts = [size, f"one element every {stride} pixel{'' if stride == '1' else 's'}"]
+    if status == "unaligned":
+        facts.append(
+            f"centres of paths up to {_sides(row['rf_disagreement_y'], row['rf_disagreement_x'])} apart, together "
+            f"{int(row['rf_union_height'])} × {int(row['rf_union_width'])}"
+        )
+    return ", ".join(facts) + (f"; {reason}" if reason else "")
+
+
+def _sides(height: float, width: float) -> str:
+    both = [f"{float(side):.3g}" if float(side) % 1 else f"{int(side)}" for side in (height, width)]
+    return both[0] if both[0] == both[1] else " × ".join(both)
+
+
+def is_known(value: Any) -> bool:
+    """Whether a field of a table is not empty."""
+    return value is not None and str(value) not in ("<NA>", "nan", "None")
+
+
+def text(value: Any) -> str:
+    """A text of a table; empty where the field is."""
+    return str(value) if is_known(value) else ""
 
 
 def undefined(column: str, row: Mapping[str, Any]) -> str:
