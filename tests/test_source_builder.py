@@ -167,7 +167,10 @@ FAILURES = {
     "fails": ("model.function: models:fails failed: RuntimeError: no luck", "by itself"),
     "stops": ("model.function: models:stops failed: SystemExit: 4", "by itself"),
     "nothing": ("model.function: models:nothing returned NoneType, which is no Keras model", "keras.Model"),
-    "vector": ("the input numbers takes 10, which is no image", "height, width and channels"),
+    "vector": (
+        "the input numbers takes float32 of shape (any, 10), and a batch of images has four axes",
+        "(batch, height, width, channels)",
+    ),
 }
 
 
@@ -204,7 +207,7 @@ def test_inputs_that_cannot_take_the_same_image_say_so(folder: Path) -> None:
     assert message == "the inputs left 8 x 8 x 3, right 16 x 16 x 3 cannot take the same image"
     assert "model.inputs" in fix
     message, _ = refused("two_inputs", folder, inputs={"left": "zeros", "right": "image"})
-    assert message == "the input right takes 4, which is no image"
+    assert message == "the input right takes float32 of shape (any, 4), and a batch of images has four axes"
 
 
 def test_a_size_that_the_model_does_not_take_is_told(folder: Path) -> None:
