@@ -147,17 +147,24 @@ def check(config: ConfigFile, overrides: Overrides = None) -> None:
 def layers(
     config: ConfigFile,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every column, with its unit.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print what is tapped as a LaTeX table.")] = False,
 ) -> None:
     """List every layer: what is tapped, what could be, and what cannot and why."""
     from fmreport import config as settings
     from fmreport import pipeline
     from fmreport.inventory import described
 
+    if as_json and as_latex:
+        raise FmreportError("--json and --latex exclude each other", fix="give one of them")
     with err.status("Opening the model"):
         listed = pipeline.inventory(settings.load(config, overrides or ()))
     if as_json:
         typer.echo(json.dumps(described(listed), indent=1))
+    elif as_latex:
+        from fmreport.report.latex import latex
+
+        typer.echo(latex(listed), nl=False)
     else:
         _print_layers(listed)
     if listed.problem:
@@ -167,22 +174,48 @@ def layers(
 def _print_layers(listed: Inventory) -> None:
     from rich.table import Table
 
+    from fmreport.inventory import layers_table
+    from fmreport.report.taps import records
+    from fmreport.report.wording import is_known, rounded, sees
+
+    facts = {row["tap"]: row for row in records(layers_table(listed.taps, listed.size))}
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("tap", "type", "index", "shape", "parameters", "zeros"):
-        table.add_column(title, overflow="fold", justify="right" if title in ("index", "parameters") else "left")
+    for title in ("tap", "type", "index", "shape", "parameters", "MACs", "sees", "zeros"):
+        numeric = title in ("index", "parameters", "MACs", "sees")
+        table.add_column(title, overflow="fold", justify="right" if numeric else "left")
     for tap in _as_tree(listed.taps):
-        mark, shape = "[green]*[/]" if tap.name in listed.selected else "", " x ".join(map(str, tap.shape))
+        row = facts[tap.name]
         above, slash, own = tap.name.rpartition("/")
-        name = f"[dim]{escape(above)}{slash}[/]{escape(own)}" if slash else escape(own)
-        table.add_row(mark, name, tap.type, str(tap.index), shape, f"{tap.parameters:,}", tap.zeros)
+        table.add_row(
+            "[green]*[/]" if tap.name in listed.selected else "",
+            f"[dim]{escape(above)}{slash}[/]{escape(own)}" if slash else escape(own),
+            tap.type,
+            str(tap.index),
+            str(row["shape"]),
+            f"{tap.parameters:,}",
+            rounded(float(row["macs"])) if is_known(row["macs"]) else "?",
+            sees(row),
+            tap.zeros,
+        )
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
-    counts = f"{len(listed.layers)} layers, {len(listed.taps)} taps, {len(listed.selected)} selected"
-    out.print(f"{counts} ([green]*[/])")
+    _print_sums(listed)
     for layer in listed.layers:
-        if layer.reason:
+        if layer.reason and layer.path:
             out.print(f"[yellow]cannot be tapped:[/] {escape(layer.path)} ({layer.type}): {escape(layer.reason)}")
+
+
+def _print_sums(listed: Inventory) -> None:
+    from fmreport.inventory import inventory_table, summed
+    from fmreport.report.wording import rounded
+
+    sums = summed(inventory_table(listed.layers))
+    layers = sum(bool(layer.path) for layer in listed.layers)
+    out.print(f"{layers} layers, {len(listed.taps)} taps, {len(listed.selected)} selected ([green]*[/])")
+    macs = "an unknown number of" if sums["macs"] is None else rounded(sums["macs"])
+    height, width = listed.size
+    out.print(f"{sums['parameters']:,} parameters, {macs} multiply-adds for an image of {height} x {width}")
 
 
 def _as_tree(taps: Sequence[Tap]) -> list[Tap]:

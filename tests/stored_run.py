@@ -50,7 +50,7 @@ def tables() -> dict[str, pd.DataFrame]:
     count = len(NAMES)
     sizes = pd.array([None, *range(1, count)], "Int64")
     awkward = np.array([0.1 + 0.2, 1 / 3, 1e-300, np.pi * 1e17, np.nan, *rng.random(count - 5)])
-    layers = {"tap": NAMES, "layer": NAMES, "type": ["Conv2D"] * count, "order": range(1, count + 1)}
+    layers = {"tap": NAMES, "layer": NAMES, "type": ["Conv2D"] * count, "order": pd.array(range(1, count + 1), "Int64")}
     layers |= {"height": sizes, "width": sizes, "zeros_reason": [""] * count}
     rows = {"tap": np.repeat(NAMES, 3), "value": rng.normal(size=3 * count), "nan": np.arange(3 * count)}
     return {

@@ -126,12 +126,25 @@ def test_layers_lists_every_layer_and_marks_what_is_selected(folder: Path) -> No
     done = fmreport("layers", "tiny.yaml", "--json", "--set", "layers=[{type: Conv2D}]", cwd=folder)
     listed = json.loads(done.stdout)
     assert [layer["path"] for layer in listed["layers"]][:3] == ["stem", "pool", "body/conv"]
-    assert [tap["name"] for tap in listed["taps"] if tap["selected"]] == ["stem", "body/conv"]
+    assert [tap["tap"] for tap in listed["taps"] if tap["selected"]] == ["stem", "body/conv"]
+    assert set(listed["taps"][0]) - {"selected", "feeds"} <= set(listed["columns"])
+    assert listed["columns"]["rf_height"]["unit"] == "pixel"
+    assert {tap["rf_status"] for tap in listed["taps"]} == {"exact", "global"}
+    assert listed["totals"]["macs"] == sum(layer["own_macs"] for layer in listed["layers"]) > 0
     assert [tap["zeros"] for tap in listed["taps"]] == ["by design", "by design", "by chance", "by chance", "by chance"]
     printed = fmreport("layers", "tiny.yaml", cwd=folder).stdout
     assert "24 x 24 x 6" in printed
     assert "6 layers, 5 taps, 5 selected" in printed
     assert "cannot be tapped: input_layer (InputLayer)" in printed
+
+
+def test_layers_prints_a_table_for_a_paper(folder: Path) -> None:
+    printed = fmreport("layers", "tiny.yaml", "--latex", "--set", "layers=[{type: Conv2D}]", cwd=folder).stdout
+    assert printed.startswith("\\begin{table}")
+    assert [line.split(" & ")[0] for line in printed.splitlines() if " & " in line] == ["Layer", "stem", "body/conv"]
+    assert "\\toprule" in printed
+    both = fmreport("layers", "tiny.yaml", "--latex", "--json", cwd=folder)
+    assert "--json and --latex" in refused(both)
 
 
 def test_layers_lists_them_even_where_the_config_selects_none(folder: Path) -> None:

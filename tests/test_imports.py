@@ -21,6 +21,8 @@ STAGES = (
     "config",
     "sources",
     "layers",
+    "inventory",
+    "blocks",
     "probes",
     "measures",
     "extract",

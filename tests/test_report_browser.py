@@ -70,7 +70,7 @@ def test_the_table_sorts_by_its_heads_with_undefined_values_last(browser: Any, r
     page, said = opened(browser, report)
     head = page.locator("table.layers thead th", has_text="Gini")
     column = head.evaluate("head => head.cellIndex")
-    cells = f"[...document.querySelectorAll('table.layers tbody tr')].map(row => row.cells[{column}].dataset.sort)"
+    cells = f"[...document.querySelectorAll('table.layers tr.tap-row')].map(row => row.cells[{column}].dataset.sort)"
     original = page.evaluate(cells)
     defined = sorted((float(value) for value in original if value), reverse=True)
     for order in ("descending", "ascending"):
@@ -147,14 +147,40 @@ def test_every_column_of_the_layer_table_is_seen_on_an_ordinary_screen(browser: 
 
 def test_without_javascript_the_report_is_complete(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report, java_script_enabled=False)
-    assert page.locator("article.tap").count() == page.locator("table.layers tbody tr").count() > 0
+    assert page.locator("article.tap").count() == page.locator("table.layers tr.tap-row").count() > 0
     assert page.locator("table.layers thead button:enabled").count() == 0
-    assert not page.get_by_text("Column heads sort the table").is_visible()
+    assert not page.get_by_text("Column heads sort the taps").is_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_parts_fold_and_unfold_with_and_without_javascript(browser: Any, deep: Path, script: bool) -> None:
+    page, _ = opened(browser, deep, java_script_enabled=script, viewport={"width": 1400, "height": 900})
+    rows, parts = page.locator("table.layers tr.tap-row:visible"), page.locator("table.layers tr.part")
+    assert (rows.count(), parts.count()) == (0, 20)
+    parts.first.locator("input").check()
+    assert rows.count() == 6
+    page.locator("#every-tap").check()
+    assert rows.count() == 120
+    page.context.close()
+
+
+def test_sorting_shows_every_tap_and_puts_it_back_into_its_part(browser: Any, deep: Path) -> None:
+    page, _ = opened(browser, deep, viewport={"width": 1400, "height": 900})
+    head = page.locator("table.layers thead th", has_text="Gini").locator("button")
+    head.click()
+    assert page.locator("table.layers tr.tap-row:visible").count() == 120
+    assert page.locator("table.layers tr.part:visible").count() == 0
+    head.click()
+    head.click()
+    assert page.locator("table.layers tr.tap-row:visible").count() == 0
+    assert page.locator("table.layers tbody:first-of-type tr.tap-row").count() == 6
     page.context.close()
 
 
 def test_a_link_in_the_table_leads_to_the_tap(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report)
+    page.locator("#every-tap").check()
     link = page.locator("table.layers tbody th a").nth(1)
     name = link.inner_text()
     link.click()

@@ -123,7 +123,7 @@ def test_an_ordinary_name_can_be_searched_and_copied_as_it_is(name: str, tmp_pat
         page,
         taps=(tap,),
         contents=((tap.label, name),),
-        table=replace(page.table, rows=(row,)),
+        table=replace(page.table, rows=(row,), parts=()),
         missing=missing,
         photos=(),
     )
