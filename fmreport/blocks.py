@@ -11,6 +11,8 @@ from fmreport.inventory import summed
 
 LONGEST = 40
 """Parts that can be taken in at one glance."""
+FEWEST = 2
+"""Layers that a part holds on average, at least: what is finer is the table of layers again."""
 RUNS = 2
 """Layers of one part stand together, in at most so many runs: a shortcut may come between them."""
 TOLD = 0.5
@@ -54,10 +56,10 @@ def _by_path(paths: Sequence[str]) -> list[str]:
     for depth in range(1, max(map(len, levels)) + 1):
         names = [mark.join(each[:depth]) for each in levels]
         names = _without_holders(paths, names, depth) if mark == "/" else _standing_together(names)
-        if len(set(names)) > LONGEST:
+        if len(set(names)) > min(LONGEST, len(paths) / FEWEST):
             break
         best = names or best
-    return best if 1 < len(set(best)) < len(paths) else []
+    return best if len(set(best)) > 1 else []
 
 
 def _without_holders(paths: Sequence[str], names: Sequence[str], depth: int) -> list[str]:

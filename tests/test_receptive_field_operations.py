@@ -46,7 +46,9 @@ def dilated_in_blocks(x: Any, rate: int) -> Any:
 
 def transposed(x: Any, size: int, stride: int, padding: str) -> Any:
     height, width = (int(side) * stride + (max(size - stride, 0) if padding == "VALID" else 0) for side in x.shape[1:3])
-    return tf.nn.conv2d_transpose(x, kernel(size, size, 4, x.shape[-1]), (1, height, width, 4), stride, padding)
+    return tf.nn.conv2d_transpose(
+        x, kernel(size, size, 4, x.shape[-1]), (x.shape[0], height, width, 4), stride, padding
+    )
 
 
 def resized(x: Any, height: int, width: int, kind: str, **options: Any) -> Any:

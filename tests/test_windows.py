@@ -47,10 +47,10 @@ def read_at(reads: Reads, index: int) -> range:
 
 def followed(steps: Sequence[Reads], index: int) -> tuple[int, int]:
     """First and last position that an index sees, from the last operation back to the input."""
-    ends = [index]
+    indices = {index}
     for reads in reversed(steps):
-        ends = [end for i in {min(ends), max(ends)} for end in (read_at(reads, i)[0], read_at(reads, i)[-1])]
-    return min(ends), max(ends)
+        indices = {each for i in indices for each in read_at(reads, i)}
+    return min(indices), max(indices)
 
 
 def through(steps: Sequence[Reads]) -> Window:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from fmreport.figures import plots
+from fmreport.figures.glyphs import drawable
 
 if TYPE_CHECKING:
     from fmreport.store import Run
@@ -25,7 +27,8 @@ def draw(run: Run) -> plots.Plot:
     parts = run.blocks[run.blocks["channels"].notna()]
     heights = parts["height"].to_numpy(np.float64, na_value=0.0)
     channels = parts["channels"].to_numpy(np.float64)
-    figure, (axes,) = plots.new_figure(2.3)
+    figure, (axes,) = plots.new_figure(2.2)
+    axes.set_position((0.005, 0.01, 0.99, 0.98))
     widths = np.maximum(channels / channels.sum(), THINNEST)
     starts = np.concatenate([[0.0], np.cumsum(widths + GAP)[:-1]])
     tallest = max(float(heights.max()), 1.0)
@@ -36,8 +39,9 @@ def draw(run: Run) -> plots.Plot:
         )
     end = float(starts[-1] + widths[-1])
     _resolutions(axes, starts, widths, heights)
+    _names(axes, list(parts["block"]), starts, widths)
     axes.set_xlim(-0.01, end + 0.01)
-    axes.set_ylim(-0.56, 0.66)
+    axes.set_ylim(-0.92, 0.66)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -68,13 +72,25 @@ def _resolutions(axes: Axes, starts: np.ndarray, widths: np.ndarray, heights: np
             free = middle + room / 2
 
 
+def _names(axes: Axes, names: list[str], starts: np.ndarray, widths: np.ndarray) -> None:
+    """A line under the parts whose paths begin alike, with that beginning where there is room for it."""
+    for begun, run in groupby(range(len(names)), key=lambda i: names[i].partition("/")[0]):
+        held = list(run)
+        left, right = float(starts[held[0]]), float(starts[held[-1]] + widths[held[-1]])
+        axes.plot([left, right], [-0.58, -0.58], color=plots.MUTED, linewidth=0.8, solid_capstyle="butt")
+        room = int((right - left) * 110)
+        if room >= min(len(begun), 5):
+            short = begun if len(begun) <= room else f"{begun[: room - 1]}…"
+            axes.text((left + right) / 2, -0.62, drawable(short), ha="center", va="top", fontsize=7, color=plots.MUTED)
+
+
 def _scale(axes: Axes, channels: np.ndarray, widths: np.ndarray) -> None:
     """A bar of a round number of channels."""
     most = int(np.argmax(channels))
     round_number = 2 ** int(np.floor(np.log2(max(channels[most], 1))))
     length = float(widths[most]) * round_number / float(channels[most])
-    axes.plot([0, length], [-0.53, -0.53], color=plots.INK, linewidth=1.2, solid_capstyle="butt")
-    axes.text(length + 0.008, -0.53, f"{round_number:,} channels", va="center", fontsize=7, color=plots.INK)
+    axes.plot([0, length], [-0.86, -0.86], color=plots.INK, linewidth=1.2, solid_capstyle="butt")
+    axes.text(length + 0.008, -0.86, f"{round_number:,} channels", va="center", fontsize=7, color=plots.INK)
 
 
 def _told(parts: pd.DataFrame) -> str:

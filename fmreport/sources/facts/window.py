@@ -78,10 +78,13 @@ class Window:
             for i in range(times)
             for first, last in zip(reads.first, reads.last, strict=True)
         ]
+        # Not only the ends: an index that falls on another exactly may see less than its neighbours, on either side.
         return Window(
             self.step * reads.step * times // period,
-            tuple(self.at(first)[0] for first, _ in phases),
-            tuple(self.at(last)[1] for _, last in phases),
+            tuple(
+                min(self.at(i)[0] for i in range(first, min(last, first + period - 1) + 1)) for first, last in phases
+            ),
+            tuple(max(self.at(i)[1] for i in range(max(first, last - period + 1), last + 1)) for first, last in phases),
         )
 
     def repeated(self, period: int) -> Window:

@@ -1,0 +1,99 @@
+"""Parts of a model: told by paths or by maps, adding up, in the order in which the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from traced_facts import application
+
+from fmreport.blocks import LONGEST, OUTSIDE, blocks, parts
+from fmreport.inventory import inventory_table, summed
+from fmreport.records import Layer, Tap, Work
+
+
+def tap(path: str, order: int, shape: tuple[int, ...]) -> Tap:
+    return Tap(path, path, "Conv2D", order, order, shape, "float32", 1, 1, "unknown", "", work=Work(2, 1))
+
+
+def table(paths: Sequence[str], shapes: Sequence[tuple[int, ...]] = ()) -> pd.DataFrame:
+    """An inventory in which every layer owns one parameter and two multiply-adds."""
+    taps = [tap(path, i, shapes[i - 1] if shapes else (8, 8, 4)) for i, path in enumerate(paths, 1)]
+    return inventory_table(
+        [Layer(each.layer, each.type, 1, 1, (each.name,), "", each, 1, 1, Work(2, 1)) for each in taps]
+    )
+
+
+def told(paths: Sequence[str], shapes: Sequence[tuple[int, ...]] = ()) -> list[str]:
+    return list(parts(table(paths, shapes)))
+
+
+def test_paths_are_cut_as_deep_as_leaves_few_parts() -> None:
+    units = [f"block{b}/unit{u:02}/{layer}" for b in range(4) for u in range(5) for layer in "abc"]
+    assert told(units) == [path.rpartition("/")[0] for path in units]
+    many = [f"block{b}/unit{u:02}/{layer}" for b in range(4) for u in range(20) for layer in "abc"]
+    assert told(many) == [path.partition("/")[0] for path in many]
+
+
+def test_names_without_levels_are_cut_at_underscores() -> None:
+    assert told(["stem_conv", "stem_bn", "block1_conv", "block1_bn", "block2_conv", "block2_bn"]) == [
+        "stem", "stem", "block1", "block1", "block2", "block2",
+    ]  # fmt: skip
+
+
+def test_layers_that_are_numbered_by_class_belong_to_the_part_around_them() -> None:
+    paths = [name for b in range(1, 5) for name in (f"block{b}_a", f"conv2d_{b}", f"block{b}_b", f"add_{b}")]
+    assert set(told(paths)) == {"block1", "block2", "block3", "block4"}
+
+
+def test_where_names_tell_nothing_maps_do() -> None:
+    paths = [name for b in range(1, 7) for name in (f"conv2d_{b}", f"activation_{b}")]
+    shapes = [(8, 8, 4)] * 4 + [(4, 4, 8)] * 4 + [(8, 8, 2)] * 2 + [(5,)] * 2
+    expected = ["8 × 8"] * 4 + ["4 × 4"] * 4 + ["8 × 8, 2"] * 2 + ["vectors"] * 2
+    assert told(paths, shapes) == expected
+
+
+def test_what_holds_parts_is_none_itself() -> None:
+    paths = ["net/a/conv", "net/a/relu", "net/a", "net/b/conv", "net/b", "net", "head/x/dense", "head/x"]
+    assert "net" not in told(paths)
+
+
+def test_what_stands_outside_of_layers_is_a_part_of_its_own() -> None:
+    inventory = table(["a/x", "a/y", "b/x", ""])
+    assert list(parts(inventory))[-1] == OUTSIDE
+
+
+LEVELS = st.sampled_from(["a", "b", "block_1", "block_2", "conv", "conv_1"])
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(LEVELS, min_size=1, max_size=3).map("/".join), min_size=1, max_size=60, unique=True))
+def test_parts_add_up_to_the_model(paths: list[str]) -> None:
+    inventory = table(paths)
+    found = blocks(inventory)
+    assert {name: int(found[name].sum()) for name in summed(inventory)} == summed(inventory)
+    assert found["layers"].sum() == len(paths)
+    assert list(found["first"]) == sorted(found["first"])
+    assert len(found) <= LONGEST
+
+
+def test_a_part_that_is_not_known_leaves_the_sum_empty() -> None:
+    known = Layer("a", "Conv2D", 1, 1, (), "", None, 1, 1, Work(2, 1))
+    rows = [known, Layer("b", "While", 0, 0, (), "", None, 0, 0, None)]
+    assert summed(inventory_table(rows)) == {"parameters": 1, "trainable_parameters": 1, "macs": None, "products": None}
+
+
+@pytest.mark.parametrize(("name", "size", "some"), [
+    ("ResNet50V2", 224, ["conv2_block1", "conv5_block3"]),
+    ("Xception", 299, ["block1", "block14"]),
+    ("InceptionV3", 299, ["35 × 35", "8 × 8"]),
+])  # fmt: skip
+def test_architectures_have_the_parts_that_their_names_tell(name: str, size: int, some: list[str]) -> None:
+    found = blocks(inventory_table(application(name, size)[0]))
+    assert set(some) <= set(found["block"])
+    assert len(found) <= LONGEST
+    assert np.isfinite(found["macs"].to_numpy(np.float64)).all()
