@@ -80,7 +80,7 @@ NOTHING = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "NoOp", "
 def follow(images: Any) -> dict[str, State]:
     """What each tensor that is made of `images` `(B, H, W, C)` sees of them, by its name."""
     states = {images.name: image(sizes(images))}
-    _through(images.graph, states)
+    _through(images.graph.get_operations(), states)
     return states
 
 
@@ -93,12 +93,12 @@ def seen_at(states: Mapping[str, State], tensor: Any) -> State | None:
     return state
 
 
-def _through(graph: Any, states: dict[str, State], call: str = "") -> None:
-    """Adds what is made in a graph of tensors whose states are known, in the order in which it was made.
+def _through(operations: Sequence[Any], states: dict[str, State], call: str = "") -> None:
+    """Adds what operations make of tensors whose states are known, in the order in which they were made.
 
     Inside a function, every operation goes by the name of the `call`, which is what the model's graph holds.
     """
-    for op in graph.get_operations():
+    for op in operations:
         read = [states.get(tensor.name) for tensor in op.inputs]
         if op.type in NOTHING or not any(read):
             continue
@@ -114,7 +114,7 @@ def _called(op: Any, read: States, name: str) -> States:
     if called is None:
         return [unknown(_shape(tensor), name) for tensor in op.outputs]
     inside = {tensor.name: state for tensor, state in zip(called.inputs, read, strict=True) if state is not None}
-    _through(called, inside, name)
+    _through(called.operations, inside, name)
     return [inside.get(tensor.name) for tensor in called.outputs]
 
 

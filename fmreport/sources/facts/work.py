@@ -68,7 +68,7 @@ def work_of(op: Any, batch: int) -> Work | None:
     if op.type in COUNTS:
         return _each(Operation(op), batch)
     if op.type in CALLS and (called := body(op)) is not None:
-        return together(work_of(inside, batch) for inside in called.get_operations())
+        return together(work_of(inside, batch) for inside in called.operations)
     return None if op.type in OPAQUE or any(word in op.type for word in UNCOUNTED) else NOTHING
 
 

@@ -156,7 +156,7 @@ def _types(operation: Any) -> list[str]:
     from fmreport.sources.graph.inlining import body
 
     called = body(operation)
-    return [inside.type for inside in called.get_operations()] if called is not None else []
+    return [inside.type for inside in called.operations] if called is not None else []
 
 
 def kind_of(operations: Sequence[Any], variables: int, *, incoming: int) -> str:
