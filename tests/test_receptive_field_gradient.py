@@ -1,4 +1,4 @@
-"""Receptive fields of every architecture of keras.applications, against gradients at sampled elements."""
+"""Receptive fields of the architectures of keras.applications, against gradients at sampled elements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gradient_support import checked
-from keras.src.applications.convnext import MODEL_CONFIGS
 
 from fmreport.sources.facts.follow import follow
 from fmreport.sources.facts.state import Seen, State
@@ -24,6 +23,8 @@ BLOCK = 4
 """Rows and columns of such a block: ConvNeXt begins with patches of that size."""
 RESCALED = ("EfficientNet", "MobileNetV3")
 """They take pixel values; all others take what lies about zero."""
+SAMPLED = 6
+"""Layers of each architecture, from its first to its last, at one position each."""
 SIZE = (76, 420)
 """A small image, long enough for the windows of the first half of an architecture to lie inside of it."""
 
@@ -62,13 +63,8 @@ def test_no_gradient_reaches_beyond_a_window_and_each_fills_it(name: str) -> Non
 
     def pick(_: Any, states: dict[str, State]) -> Sequence[tuple[Any, tuple[int, int]]]:
         maps = [tensor for tensor in outputs if tensor.shape.rank == 4 and _is_local(states.get(tensor.name))]
-        chosen = [maps[i] for i in np.unique(np.linspace(0, len(maps) - 1, 7).astype(int))]
-        return [
-            (tensor, (int(draw.integers(height)), int(draw.integers(width))))
-            for tensor in chosen
-            for height, width in [tensor.shape[1:3]]
-            for _ in range(2)
-        ]
+        chosen = [maps[i] for i in np.unique(np.linspace(0, len(maps) - 1, SAMPLED).astype(int))]
+        return [(each, (int(draw.integers(each.shape[1])), int(draw.integers(each.shape[2])))) for each in chosen]
 
     found = checked(call, SIZE, pick, scale=200.0 if name.startswith(RESCALED) else 1.0)
     assert len(found) >= 3
@@ -79,16 +75,11 @@ def _is_local(state: State | None) -> bool:
     return state is not None and not state.unknown and not any(state.everywhere) and None not in state.seen
 
 
-def test_the_larger_of_the_compiled_architectures_differ_in_width_alone() -> None:
-    depths = {name: entry["depths"] for name, entry in MODEL_CONFIGS.items()}
-    assert depths["base"] == depths["large"] == depths["xlarge"] == depths["small"]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ConvNeXtTiny", "ConvNeXtSmall"])
-def test_what_a_changed_block_changes_are_the_windows_that_hold_it(name: str) -> None:
+def test_what_a_changed_block_changes_are_the_windows_that_hold_it() -> None:
+    # The larger ones have more and wider blocks of the same kind.
     side = 64
-    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(side, side, 3))
+    model = keras.applications.ConvNeXtTiny(weights=None, include_top=False, input_shape=(side, side, 3))
     draw = np.random.default_rng(3)
     for weight in model.weights:
         weight.assign(draw.uniform(0.5, 1.5, weight.shape) / np.prod(weight.shape[:-1]))
