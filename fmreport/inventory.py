@@ -82,7 +82,7 @@ def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
 def _seen(field: ReceptiveField) -> dict[str, Any]:
     pairs = {name: getattr(field, pair) for name, (pair, _) in PARTS.items()}
     values = {name: None if pairs[name] is None else pairs[name][axis] for name, (_, axis) in PARTS.items()}
-    return {"rf_status": field.status, "rf_reason": field.reason, **values}
+    return {"rf_status": field.status, "rf_reason": field.reason, "rf_normalised": field.normalised, **values}
 
 
 def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:

@@ -22,7 +22,9 @@ class ReceptiveField:
     """`exact`; `upper bound`: fewer may be seen; `unaligned`: paths are centred on different pixels; `global`: by
     another path every pixel is seen; `unknown`; `none`: the tap does not depend on the image."""
     reason: str = ""
-    """The layer that decides it; and normalisations over positions, which are left out."""
+    """The operation and layer that decide it."""
+    normalised: str = ""
+    """The first normalisation over positions, which is left out of the windows; empty where there is none."""
     size: tuple[int, int] | None = None
     """Of the path that sees most; None where no path keeps positions."""
     union: tuple[int, int] | None = None
@@ -208,6 +210,7 @@ LAYERS = (
     Column("rf_disagreement_y", "pixel", "rows between the centres of the paths that are furthest apart"),
     Column("rf_disagreement_x", "pixel", "columns between the centres of the paths that are furthest apart"),
     Column("rf_reason", "", "what decides the status of the receptive field"),
+    Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
     Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
     Column("zeros_reason", "", "the operation that decides it"),
 )

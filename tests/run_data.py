@@ -279,7 +279,7 @@ def _tap(spec: TapSpec, order: int, index: int) -> Tap:
         "Relu clips to zero" if design else "BiasAdd has no zeros",
         work=Work(parameters * 100, 100) if spec.kind != "nan" else None,
         receptive_field=ReceptiveField(
-            "exact", "", (side, side), (side, side), (1.0, 1.0), (order, order), (0.0, 0.0), (0.0, 0.0)
+            "exact", "", "", (side, side), (side, side), (1.0, 1.0), (order, order), (0.0, 0.0), (0.0, 0.0)
         ),
     )
 

@@ -86,10 +86,7 @@ def test_bit_sees_less_than_resnet_as_its_strides_stand_elsewhere(
     taps = facts({"kind": "bit", "variant": variant}, 64)[1]
     for name, size, stride in stages:
         assert read(taps[name])[:2] == (size, stride)
-        assert (
-            "normalisation over positions, first at Mean in block1/unit01/a/group_norm"
-            in taps[name].receptive_field.reason
-        )
+        assert taps[name].receptive_field.normalised == "block1/unit01/a/group_norm"
 
 
 def work(layers: tuple[Layer, ...]) -> tuple[int, int]:

@@ -23,7 +23,7 @@ def test_every_letter_that_latex_reads_otherwise_is_written_out() -> None:
 
 
 def test_what_is_known_stands_in_the_row_and_what_is_not_is_marked() -> None:
-    field = ReceptiveField("upper bound", "", (9, 5), (9, 5), (2.0, 2.0), (1, 1), (0.0, 0.0), (0.0, 0.0))
+    field = ReceptiveField("upper bound", "", "", (9, 5), (9, 5), (2.0, 2.0), (1, 1), (0.0, 0.0), (0.0, 0.0))
     taps = (tap("one", 1, work=Work(1_500_000, 10), receptive_field=field), tap("two", 2))
     rows = latex(Inventory((), taps, frozenset({"one", "two"}), (32, 16))).splitlines()
     assert r"1.23 k & 1.50 M & $\leq$ 9 $\times$ 5 & 2 \\" in next(row for row in rows if row.startswith("one"))

@@ -229,3 +229,49 @@ def test_what_is_not_known_names_the_operation(name: str) -> None:
     call, operation = NOT_KNOWN[name]
     found = field(call)
     assert (found.status, found.size, found.reason) == (UNKNOWN, None, f"what {operation} reads is not known")
+
+
+def _instance(x: Any) -> Any:
+    mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 1e-5)
+
+
+def _by_squares(x: Any) -> Any:
+    mean = tf.reduce_mean(x, (1, 2), keepdims=True)
+    variance = tf.reduce_mean(tf.square(x), (1, 2), keepdims=True) - tf.square(mean)
+    return x * tf.math.rsqrt(variance + 1e-5) - mean * tf.math.rsqrt(variance + 1e-5)
+
+
+def _groups(x: Any) -> Any:
+    y = tf.reshape(x, (1, 12, 17, 2, 2))
+    mean, variance = tf.nn.moments(y, (1, 2, 4), keepdims=True)
+    return tf.reshape(tf.nn.batch_normalization(y, mean, variance, None, kernel(1, 1, 1, 2, 2), 1e-5), x.shape)
+
+
+def _batch(x: Any) -> Any:
+    scale = tf.ones(x.shape[-1])
+    return tf.compat.v1.nn.fused_batch_norm(tf.cast(x, tf.float32), scale, scale, is_training=True)[0]
+
+
+NORMALISED: dict[str, Call] = {
+    "instances": lambda x: conv(_instance(conv(x))),
+    "instances, by the mean of squares": lambda x: conv(_by_squares(conv(x))),
+    "groups of channels": lambda x: conv(_groups(conv(x))),
+    "a batch": lambda x: _batch(conv(conv(x))),
+    "the root of the mean of squares": lambda x: conv(
+        conv(x) / tf.sqrt(tf.reduce_mean(conv(x) ** 2, -1, keepdims=True))
+    ),
+}
+"""What is normalised; only by statistics over positions is something left out."""
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_the_statistics_of_a_normalisation_are_left_out_and_named(name: str) -> None:
+    found = field(NORMALISED[name])
+    assert (found.status, found.size) == (EXACT, (5, 5))
+    assert bool(found.normalised) is (name != "channels")
+
+
+def test_a_statistic_that_is_a_result_too_is_global() -> None:
+    found = field(lambda x: _instance(x) + tf.reduce_mean(x, (1, 2), keepdims=True))
+    assert found.status == GLOBAL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -22,8 +23,7 @@ def told(taps: dict[str, Tap]) -> Told:
     found = {}
     for name, tap in taps.items():
         field = tap.receptive_field
-        plain = ReceptiveField(field.status, "", field.size, field.union, field.stride, field.padding, field.centre)
-        found[name] = (str(tap.shape), plain, tap.work)
+        found[name] = (str(tap.shape), replace(field, reason=""), tap.work)
     return found
 
 

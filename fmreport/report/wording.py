@@ -117,7 +117,7 @@ def sees(row: Mapping[str, Any]) -> str:
 
 
 def seen_sentence(row: Mapping[str, Any]) -> str:
-    """A receptive field in full: `427 × 427 pixels, one element every 32; normalisation ... is left out`."""
+    """A receptive field in full: `427 × 427 pixels, one element every 32 pixels; normalisation left out`."""
     status, reason = str(row["rf_status"]), text(row["rf_reason"])
     if status in ("none", "unknown"):
         return f"{'nothing' if status == 'none' else 'not known'}: {reason}"
@@ -133,7 +133,8 @@ def seen_sentence(row: Mapping[str, Any]) -> str:
             f"centres of paths up to {_sides(row['rf_disagreement_y'], row['rf_disagreement_x'])} apart, together "
             f"{int(row['rf_union_height'])} × {int(row['rf_union_width'])}"
         )
-    return ", ".join(facts) + (f"; {reason}" if reason else "")
+    left_out = "normalisation left out" if text(row["rf_normalised"]) else ""
+    return "; ".join(filter(None, (", ".join(facts), reason, left_out)))
 
 
 def _sides(height: float, width: float) -> str:

@@ -40,16 +40,16 @@ class GraphFacts:
         state = seen_at(self._states, tensor)
         if state is None:
             return ReceptiveField(NONE, "it does not depend on the image")
-        status, reasons = self._status(state)
-        if state.normalised:
-            reasons.append(f"normalisation over positions, first at {self._place(state.normalised)}, is left out")
+        status, reason = self._status(state)
+        normalised = self._owners.get(state.normalised, "") or state.normalised
         rows, columns = state.seen
         if status == UNKNOWN or rows is None or columns is None:
-            return ReceptiveField(status, "; ".join(reasons))
+            return ReceptiveField(status, reason, normalised)
         both = (rows, columns)
         return ReceptiveField(
             status,
-            "; ".join(reasons),
+            reason,
+            normalised,
             size=_pair(_size(seen) for seen in both),
             union=_pair(seen.union.size for seen in both),
             stride=_pair(float(seen.widest.stride) for seen in both),
@@ -58,17 +58,18 @@ class GraphFacts:
             disagreement=_pair(float(seen.highest.centre - seen.lowest.centre) for seen in both),
         )
 
-    def _status(self, state: State) -> tuple[str, list[str]]:
+    def _status(self, state: State) -> tuple[str, str]:
+        """How sure what is seen is, and by what."""
         if state.unknown:
-            return UNKNOWN, [f"what {self._place(state.unknown)} reads is not known"]
-        everywhere = dict.fromkeys(filter(None, state.everywhere))
+            return UNKNOWN, f"what {self._place(state.unknown)} reads is not known"
+        everywhere = [self._place(name) for name in dict.fromkeys(filter(None, state.everywhere))]
         if everywhere:
-            return GLOBAL, [f"{self._place(name)} reads all positions" for name in everywhere]
+            return GLOBAL, f"{' and '.join(everywhere)} reads all positions"
         if not all(seen.aligned for seen in state.seen if seen is not None):
-            return UNALIGNED, ["paths of different padding or stride meet"]
+            return UNALIGNED, "paths of different padding or stride meet"
         if state.bound:
-            return UPPER_BOUND, [f"{self._place(state.bound)} passes on a part"]
-        return EXACT, []
+            return UPPER_BOUND, f"{self._place(state.bound)} passes on a part"
+        return EXACT, ""
 
     def _place(self, operation: str) -> str:
         kind = self._graph.get_operation_by_name(operation).type
