@@ -258,9 +258,7 @@ NORMALISED: dict[str, Call] = {
     "instances, by the mean of squares": lambda x: conv(_by_squares(conv(x))),
     "groups of channels": lambda x: conv(_groups(conv(x))),
     "a batch": lambda x: _batch(conv(conv(x))),
-    "the root of the mean of squares": lambda x: conv(
-        conv(x) / tf.sqrt(tf.reduce_mean(conv(x) ** 2, -1, keepdims=True))
-    ),
+    "channels": lambda x: conv(conv(x) / tf.sqrt(tf.reduce_mean(conv(x) ** 2, -1, keepdims=True))),
 }
 """What is normalised; only by statistics over positions is something left out."""
 

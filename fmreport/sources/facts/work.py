@@ -59,6 +59,8 @@ COUNTS: Mapping[str, Callable[[Operation], int]] = {
     "Einsum": _product,
 }
 """Multiply-adds of an operation, all images of the batch together."""
+LOOPS = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
+"""Operations of a loop as TensorFlow 1 wrote it: what is between them runs nobody knows how often."""
 UNCOUNTED = ("Conv", "MatMul", "RNN", "LSTM", "GRU", "FFT")
 """In the name of an operation that is not in `COUNTS`: it multiplies, and nobody here knows how often."""
 
@@ -69,7 +71,7 @@ def work_of(op: Any, batch: int) -> Work | None:
         return _each(Operation(op), batch)
     if op.type in CALLS and (called := body(op)) is not None:
         return together(work_of(inside, batch) for inside in called.operations)
-    return None if op.type in OPAQUE or any(word in op.type for word in UNCOUNTED) else NOTHING
+    return None if op.type in OPAQUE or op.type in LOOPS or any(word in op.type for word in UNCOUNTED) else NOTHING
 
 
 def together(parts: Iterable[Work | None]) -> Work | None:
