@@ -23,7 +23,7 @@ BLOCK = 4
 """Rows and columns of such a block: ConvNeXt begins with patches of that size."""
 RESCALED = ("EfficientNet", "MobileNetV3")
 """They take pixel values; all others take what lies about zero."""
-SAMPLED = 6
+SAMPLED = 4
 """Layers of each architecture, from its first to its last, at one position each."""
 SIZE = (76, 420)
 """A small image, long enough for the windows of the first half of an architecture to lie inside of it."""

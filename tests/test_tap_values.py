@@ -15,7 +15,7 @@ from eager_walk import eager_walk, named, shake
 from models_to_tap import FEEDS, LIBRARIES, STRUCTURES
 
 from fmreport.errors import SourceError
-from fmreport.records import Layer, Tap
+from fmreport.records import Layer, Tap, Work
 from fmreport.sources import Identity
 from fmreport.sources.keras_model import KerasModel
 from fmreport.zoo.sd_unet import sd_unet
@@ -265,7 +265,10 @@ def test_a_layer_inside_a_function_of_its_own_is_listed_with_the_reason(library:
     opened = KerasModel(model, WHO, size=(8, 8))
     first, second = opened.inventory((8, 8)), opened.inventory((8, 8))
     assert first == second
-    assert {layer.path: bool(layer.reason) for layer in first[0]} == {"act": False, "conv": True}
+    rows = {layer.path: layer for layer in first[0]}
+    assert {path: bool(row.reason) for path, row in rows.items()} == {"act": False, "conv": True, "": True}
+    # What is done outside of all layers that are seen is the model's own: 6 x 6 positions, 3 x 3 x 3 x 2 weights.
+    assert rows[""].own_work == Work(6 * 6 * 54, 6 * 6 * 2)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
