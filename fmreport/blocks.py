@@ -36,7 +36,8 @@ def blocks(inventory: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, layers in by_part:
         tapped = layers[layers["order"].notna()].sort_values("order", kind="stable")
-        if tapped.empty and not layers["own_parameters"].any():
+        # What is not known may be a lot; what holds and does nothing, such as an input, is no part.
+        if tapped.empty and not (layers["own_parameters"].any() or layers["own_macs"].fillna(1).any()):
             continue
         last = tapped.iloc[-1] if len(tapped) else layers.iloc[-1]
         rows.append({"block": name, "layers": len(layers), **summed(layers), **{key: last[key] for key in OUTPUT}})

@@ -67,6 +67,14 @@ def test_what_stands_outside_of_layers_is_a_part_of_its_own() -> None:
     assert list(parts(inventory))[-1] == OUTSIDE
 
 
+def test_what_is_only_done_outside_of_layers_is_not_lost() -> None:
+    rows = [Layer("a/x", "Conv2D", 1, 1, (), "", tap("a/x", 1, (8, 8, 4)), 1, 1, Work(2, 1))]
+    rows += [Layer("image", "InputLayer", 0, 0), Layer("", "", 1, 1, own_work=Work(40, 4))]
+    inventory = inventory_table(rows)
+    assert blocks(inventory)["macs"].sum() == summed(inventory)["macs"] == 42
+    assert "image" not in set(blocks(inventory)["block"])
+
+
 LEVELS = st.sampled_from(["a", "b", "block_1", "block_2", "conv", "conv_1"])
 
 

@@ -168,7 +168,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
         yield page.Fact("Framework", str(model["framework"]))
     if model.get("parameters") is not None:
         yield page.Fact("Parameters", count(model["parameters"]))
-    yield page.Fact("Layers", f"{plural(len(run.inventory), 'layer')}, {plural(len(run.layers), 'tap')} in this run")
+    layers = int(run.inventory["path"].fillna("").ne("").sum())
+    yield page.Fact("Layers", f"{plural(layers, 'layer')}, {plural(len(run.layers), 'tap')} in this run")
     masks = sum(probe.has_mask for probe in facts.probes)
     yield page.Fact(
         "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"

@@ -112,9 +112,7 @@ def _row(row: Mapping[str, Any], position: int, anchor: str) -> page.Row:
         page.Cell(sizes(str(row["shape"])), str(row["elements"])),
         _whole(row["parameters"]),
         _whole(row["macs"]),
-        page.Cell(
-            sees(row), str(int(row["rf_height"])) if is_known(row["rf_height"]) else "", reason=seen_sentence(row)
-        ),
+        _seen(row),
         _value("zero_fraction", row),
         page.Cell(design, design, numeric=False, reason=row["zeros_reason"]),
         page.Cell(count(row["silent"]), str(row["silent"])),
