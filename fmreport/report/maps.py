@@ -46,6 +46,8 @@ class TapWords:
     name: str
     channels: int
     zeros: str
+    sees: str
+    """Stride and receptive field; empty where they are not known."""
     silent: frozenset[int]
     constant: frozenset[int]
 
@@ -81,7 +83,7 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
         bar_alt=f"Colour bar from {low}{f' over {middle}' if middle else ''} to {high}",
         bar_low=low,
         bar_high=high,
-        caption=_caption(tiles, drawn, scale, settings.scale, words.channels),
+        caption=_caption(tiles, drawn, scale, settings.scale, words),
         has_random=not bool(tiles.chosen.all()),
     )
 
@@ -164,9 +166,10 @@ def _bar_labels(scale: mosaics.Scale, mode: str) -> tuple[str, str, str]:
     return (f"−{limit}", "0", limit) if scale.signed else ("0", "", limit)
 
 
-def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, channels: int) -> str:
+def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, words: TapWords) -> str:
     height, width = tiles.grid
     shown, random = len(tiles.channels), int((~tiles.chosen).sum())
+    channels = words.channels
     which = f"{shown} of {plural(channels, 'channel')}" if shown < channels else f"all {plural(channels, 'channel')}"
     if channels == 1:
         which = "the only channel"
@@ -174,7 +177,7 @@ def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, channe
     small = drawn.values.shape[-2:]
     if small != tiles.grid:
         grid += f", drawn at {small[0]} × {small[1]} (area-averaged)"
-    parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}."]
+    parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}{f'; {words.sees}' if words.sees else ''}."]
     if mode == "channel":
         parts.append("Each channel's limit stands under its number.")
     if scale.clipped:

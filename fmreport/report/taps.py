@@ -19,6 +19,7 @@ from fmreport.report.wording import (
     percent,
     plural,
     rounded,
+    seen_by_map,
     seen_sentence,
     sizes,
     undefined,
@@ -98,6 +99,7 @@ def _section(
             row["tap"],
             int(row["channels"]),
             percent(row["zero_fraction"]),
+            seen_by_map(row),
             *(frozenset(channels.loc[channels[state].astype(bool), "channel"]) for state in ("silent", "constant")),
         )
         signed = bool(row["minimum"] < 0 or np.any(tiles.low < 0))

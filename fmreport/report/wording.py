@@ -137,6 +137,24 @@ def seen_sentence(row: Mapping[str, Any]) -> str:
     return "; ".join(filter(None, (", ".join(facts), reason, left_out)))
 
 
+def seen_by_map(row: Mapping[str, Any]) -> str:
+    """What a caption of maps says of it: `stride 32, receptive field 427 (normalisation excluded)`; empty if unknown."""
+    status = row["rf_status"]
+    if status in ("none", "unknown"):
+        return ""
+    if not is_known(row["rf_height"]):
+        return "receptive field the whole image"
+    field = _sides(row["rf_height"], row["rf_width"])
+    if status == "global":
+        field = f"the whole image, {field} by convolutions and pooling"
+    elif status == "upper bound":
+        field = f"at most {field}"
+    elif status == "unaligned":
+        field += f", all paths together {_sides(row['rf_union_height'], row['rf_union_width'])}"
+    left_out = " (normalisation excluded)" if text(row["rf_normalised"]) else ""
+    return f"stride {_sides(row['rf_stride_y'], row['rf_stride_x'])}, receptive field {field}{left_out}"
+
+
 def _sides(height: float, width: float) -> str:
     both = [f"{float(side):.3g}" if float(side) % 1 else f"{int(side)}" for side in (height, width)]
     return both[0] if both[0] == both[1] else " × ".join(both)

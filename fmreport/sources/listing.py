@@ -129,7 +129,7 @@ class Listing:
 
         What the model does and holds outside of all layers is a last row, whose path is empty.
         """
-        owned = _Owned(facts, self.owners(), {tap.name: tap for tap in taps})
+        owned = _Owned(facts, {tap.name: tap for tap in taps})
         by_path: dict[str, list[Output]] = {}
         for output in self.outputs:
             by_path.setdefault(output.path, []).append(output)
@@ -149,8 +149,8 @@ class Listing:
 class _Owned:
     """Rows of the inventory, each with what no row before it holds."""
 
-    def __init__(self, facts: GraphFacts, owners: Mapping[str, str], taps: Mapping[str, Tap]) -> None:
-        self._facts, self._owners, self._taps = facts, owners, taps
+    def __init__(self, facts: GraphFacts, taps: Mapping[str, Tap]) -> None:
+        self._facts, self._taps = facts, taps
         self._variables: set[Hashable] = set()
 
     def layer(
@@ -176,7 +176,7 @@ class _Owned:
             self._taps[taps[-1]] if taps else None,
             entries(own),
             entries(own, trainable=True),
-            self._facts.work(name for name in operations if self._owners.get(name, "") == path),
+            self._facts.own_work(path, operations),
         )
 
 

@@ -35,6 +35,10 @@ class GraphFacts:
         """What operations do for one image, those left aside that do not read it, such as what prepares weights."""
         return together(self._work[name] for name in operations if name in self._work)
 
+    def own_work(self, path: str, operations: Iterable[str]) -> Work | None:
+        """The same of those operations alone whose innermost layer is `path`; empty: that stand in none."""
+        return self.work(name for name in operations if self._owners.get(name, "") == path)
+
     def receptive_field(self, tensor: Any) -> ReceptiveField:
         """What an element of a tensor sees of the image."""
         state = seen_at(self._states, tensor)
