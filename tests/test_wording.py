@@ -42,10 +42,9 @@ CASES = {
         "stride 2, receptive field 7, all paths together 8",
     ),
     "global": (
-        field("global", "pool averages all positions", size=(7, 7)),
+        field("global", "pool averages them", size=(7, 7)),
         "all (7)",
-        "the whole image; 7 × 7 pixels by convolutions and pooling, one element every 2 pixels; "
-        "pool averages all positions",
+        "the whole image; 7 × 7 pixels by convolutions and pooling, one element every 2 pixels; pool averages them",
         "stride 2, receptive field the whole image, 7 by convolutions and pooling",
     ),
     "nothing but global": (

@@ -177,7 +177,8 @@ def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, words:
     small = drawn.values.shape[-2:]
     if small != tiles.grid:
         grid += f", drawn at {small[0]} × {small[1]} (area-averaged)"
-    parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}{f'; {words.sees}' if words.sees else ''}."]
+    sees = f"; {words.sees}" if words.sees else ""
+    parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}{sees}."]
     if mode == "channel":
         parts.append("Each channel's limit stands under its number.")
     if scale.clipped:

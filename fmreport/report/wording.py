@@ -138,7 +138,7 @@ def seen_sentence(row: Mapping[str, Any]) -> str:
 
 
 def seen_by_map(row: Mapping[str, Any]) -> str:
-    """What a caption of maps says of it: `stride 32, receptive field 427 (normalisation excluded)`; empty if unknown."""
+    """What a caption says of it: `stride 32, receptive field 427 (normalisation excluded)`; empty where not known."""
     status = row["rf_status"]
     if status in ("none", "unknown"):
         return ""
