@@ -49,13 +49,12 @@ class Bench:
 
     def measured(self, *names: str, every: bool = False) -> Callable[[], object]:
         """The way (b), or the named measures alone; with `every`, on all that can be tapped."""
-        from fmreport.extract import measuring
+        from fmreport.extract import Inputs, measuring
         from fmreport.measures import MEASURES, load
 
         measures = load(names or tuple(MEASURES))
-        function = measuring(
-            self.tappable, self.every if every else self.taps, measures, size=self.size, batch=self.batch
-        )
+        inputs = Inputs(self.size, self.batch)
+        function = measuring(self.tappable, self.every if every else self.taps, measures, inputs)
         return lambda: function(self.images)
 
     def textbook(self) -> Callable[[], object]:

@@ -13,8 +13,10 @@ from fmreport.errors import ProbeError, SourceError
 from fmreport.measures import Measure, Sum, derive, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
 from fmreport.measures.gather import gather, groups
+from fmreport.measures.scene import Scene
 from fmreport.probes import Preprocess, ProbeSet
-from fmreport.records import Tap
+from fmreport.probes.scenes import COLOURS, Scenes
+from fmreport.records import IMAGE, Tap
 from fmreport.sources import TappableModel
 
 Advance = Callable[[int, int], None]
@@ -37,6 +39,8 @@ class Tables:
     histograms: pd.DataFrame
     unseen: dict[str, Parts]
     """Per tap, the channels' sums over the probes whose maps are not shown (over all, where all are shown)."""
+    grouped: dict[str, Parts]
+    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`; see `Scenes.group`."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class _Accumulated:
     bins: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     channels: Parts = field(default_factory=dict)
     unseen: Parts = field(default_factory=dict)
+    grouped: Parts = field(default_factory=dict)
 
 
 def batch_size(model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, probes: int) -> int:
@@ -64,10 +69,15 @@ def batch_size(model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, pro
     return int(np.clip(memory_mb * 2**20 // per_image, 1, min(LARGEST_BATCH, probes)))
 
 
-def batches(probes: ProbeSet, preprocess: Preprocess, size: int) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-    """Names and `(size, H, W, C)` images; the last batch is filled up with its last image, which has no name."""
+def batches(
+    probes: ProbeSet, preprocess: Preprocess, size: int, scenes: Scenes | None = None
+) -> Iterator[tuple[tuple[str, ...], tuple[np.ndarray, ...]]]:
+    """Names, and `(size, H, W, C)` images with, where asked for, their scenes `(size, H, W, planes)`.
+
+    The last batch is filled up with its last image, which has no name.
+    """
     names: list[str] = []
-    images: list[np.ndarray] = []
+    images: list[tuple[np.ndarray, ...]] = []
     for probe in probes:
         image = preprocess.apply(probe.image)
         if not np.isfinite(image).all():
@@ -75,12 +85,13 @@ def batches(probes: ProbeSet, preprocess: Preprocess, size: int) -> Iterator[tup
                 f"preprocessing makes NaN or Inf of {probe.name}", fix="check range, mean and std under preprocess"
             )
         names.append(probe.name)
-        images.append(image)
+        images.append((image,) if scenes is None else (image, scenes.of(probe)))
         if len(names) == size:
-            yield tuple(names), np.stack(images)
+            yield tuple(names), tuple(map(np.stack, zip(*images, strict=True)))
             names, images = [], []
     if names:
-        yield tuple(names), np.stack(images + images[-1:] * (size - len(images)))
+        filled = images + images[-1:] * (size - len(images))
+        yield tuple(names), tuple(map(np.stack, zip(*filled, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +103,27 @@ class Extraction:
     probes: ProbeSet
     preprocess: Preprocess
     batch: int
+    scenes: Scenes | None = None
+    """What measures of maps compare with; without it they are not taken."""
     measures: Sequence[Measure] = field(default_factory=load)
 
     def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
         """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
-        fast = careful = self._function(self.taps)
+        measured = self._measured()
+        fast = careful = self._function(measured)
         covered: set[str] = set()
         shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
-        accumulated = {tap.name: _Accumulated() for tap in self.taps}
+        accumulated = {tap.name: _Accumulated() for tap in measured}
         done = 0
-        for names, images in batches(self.probes, self.preprocess, self.batch):
-            by_tap = fast(images)
+        for names, arrays in batches(self.probes, self.preprocess, self.batch, self.scenes):
+            by_tap = fast(*arrays)
             doubtful = {tap: bad for tap, parts in by_tap.items() if (bad := _doubtful(parts)).any()}
             if not covered.issuperset(doubtful):
                 # Traced twice at most: for the taps that are doubtful first, and then for all.
                 covered = set(by_tap if covered else doubtful)
-                careful = self._function([tap for tap in self.taps if tap.name in covered], careful=True)
+                careful = self._function([tap for tap in measured if tap.name in covered], careful=True)
             if doubtful:
-                again = careful(images)
+                again = careful(*arrays)
                 for tap, bad in doubtful.items():
                     by_tap[tap] = {name: _replaced(value, again[tap][name], bad) for name, value in by_tap[tap].items()}
             for tap, parts in by_tap.items():
@@ -133,13 +147,18 @@ class Extraction:
         size = self.model.batch or 1
         function = self.model.tapped(taps, pick, size=self.preprocess.size, batch=size)
         for part, images in batches(self.probes.named(names), self.preprocess, size):
-            maps = function(images)
+            maps = function(*images)
             for i, name in enumerate(part):
                 yield name, {tap.name: np.asarray(maps[str(tap.order)][i], np.float32) for tap in taps}
 
-    def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[[np.ndarray], dict[str, Parts]]:
-        size = self.preprocess.size
-        return measuring(self.model, taps, self.measures, size=size, batch=self.batch, careful=careful)
+    def _measured(self) -> tuple[Tap, ...]:
+        """The taps, behind the image itself where there are scenes."""
+        return self.taps if self.scenes is None else (image(self.preprocess.size), *self.taps)
+
+    def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[..., dict[str, Parts]]:
+        planes = () if self.scenes is None else self.scenes.planes
+        inputs = Inputs(self.preprocess.size, self.batch, planes)
+        return measuring(self.model, taps, self.measures, inputs, careful=careful)
 
     def _sums(self, per: str) -> list[Sum]:
         return [s for measure in self.measures for s in measure.sums if s.per == per]
@@ -153,9 +172,11 @@ class Extraction:
         per_channel, rows = self._sums("channel"), dict(parts)
         rows |= merge(per_channel, parts, axis=1)
         derived = _derived(self.measures, rows, "sample")
-        into.rows.append({"probe": np.array(names, object), **{s.name: rows[s.name] for s in per_channel}, **derived})
+        summed = {s.name: rows[s.name] for s in (*per_channel, *self._sums("image")) if s.name in rows}
+        into.rows.append({"probe": np.array(names, object), **summed, **derived})
         if "count" in parts:
             into.bins += parts["count"].sum(axis=0)
+        self._add_grouped(into.grouped, names, parts)
         into.channels = _merged(per_channel, into.channels, merge(per_channel, parts, axis=0))
         unseen = np.array([name not in shown for name in names])
         if unseen.any():
@@ -165,13 +186,23 @@ class Extraction:
                 merge(per_channel, {s.name: parts[s.name][unseen] for s in per_channel}, axis=0),
             )
 
+    def _add_grouped(self, into: Parts, names: tuple[str, ...], parts: Parts) -> None:
+        if self.scenes is None:
+            return
+        places = [self.scenes.group[name] for name in names]
+        for value in (s.name for s in self._sums("group") if s.name in parts):
+            if value not in into:
+                into[value] = np.zeros((self.scenes.groups, *parts[value].shape[1:]), parts[value].dtype)
+            np.add.at(into[value], places, parts[value])
+
     def _tables(self, accumulated: Mapping[str, _Accumulated]) -> Tables:
         samples, channels, histograms = [], [], []
         low, high = edges()
+        for name, a in accumulated.items():
+            rows = {column: np.concatenate([row[column] for row in a.rows]) for column in a.rows[0]}
+            samples.append(pd.DataFrame({"probe": rows.pop("probe"), "tap": name, **rows}))
         for tap in self.taps:
             a = accumulated[tap.name]
-            rows = {name: np.concatenate([row[name] for row in a.rows]) for name in a.rows[0]}
-            samples.append(pd.DataFrame({"probe": rows.pop("probe"), "tap": tap.name, **rows}))
             derived = _derived(self.measures, a.channels, "channel")
             channels.append(
                 pd.DataFrame({"tap": tap.name, "channel": np.arange(tap.channels), **a.channels, **derived})
@@ -188,36 +219,59 @@ class Extraction:
             rows_of_samples.iloc[np.argsort(order.to_numpy(), kind="stable")].reset_index(drop=True),
             pd.concat(channels, ignore_index=True),
             pd.concat(histograms, ignore_index=True),
-            {name: a.unseen for name, a in accumulated.items()},
+            {tap.name: accumulated[tap.name].unseen for tap in self.taps},
+            {name: a.grouped for name, a in accumulated.items()},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a measuring function takes."""
+
+    size: tuple[int, int]
+    """(height, width) of the images."""
+    batch: int
+    planes: tuple[str, ...] = ()
+    """Of the scenes `(batch, height, width, planes)`; empty where it takes none."""
+
+
+def image(size: tuple[int, int]) -> Tap:
+    """The image itself at a size (H, W), before any preprocessing of its values, as a tap."""
+    return Tap(IMAGE, "", "Image", 0, 1, (*size, len(COLOURS)), "float32", 0, 0, "by chance", "the image itself")
 
 
 def measuring(
     model: TappableModel,
     taps: Sequence[Tap],
     measures: Sequence[Measure],
+    inputs: Inputs,
     *,
-    size: tuple[int, int],
-    batch: int,
     careful: bool = False,
-) -> Callable[[np.ndarray], dict[str, Parts]]:
-    """A function from images `(batch, H, W, C)` to each tap's sums, `(batch, ...)` by the sums' names."""
+) -> Callable[..., dict[str, Parts]]:
+    """A function from images `(batch, H, W, C)`, and scenes, to each tap's sums, `(batch, ...)` by the sums' names."""
     order: list[tuple[str, ...]] = []
     twin: dict[str, str] = {}
+    batch = inputs.batch
 
-    def then(tensors: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def then(made: Mapping[str, Any], *beside: Any) -> list[dict[str, Any]]:
+        tensors, scene = dict(made), None
+        if beside:
+            scene = Scene(beside[0], inputs.planes)
+            tensors[IMAGE] = beside[0][..., -len(COLOURS) :]
         # A scope and the last layer in it hold the same tensor, which is measured once.
         first = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
         twin.update({name: first[id(tensor)] for name, tensor in tensors.items()})
         shapes = {tap.name: (batch, *tap.shape, tap.dtype) for tap in taps if twin[tap.name] == tap.name}
         order[:] = groups(shapes)
-        return gather(measures, tensors, order, careful=careful)
+        return gather(measures, tensors, order, scene=scene, careful=careful)
 
-    function = model.tapped(taps, then, size=size, batch=batch)
+    shapes_beside = [(batch, *inputs.size, len(inputs.planes))] if inputs.planes else []
+    of_model = [tap for tap in taps if tap.name != IMAGE]
+    function = model.tapped(of_model, then, size=inputs.size, batch=batch, beside=shapes_beside)
 
-    def parts(images: np.ndarray) -> dict[str, Parts]:
+    def parts(*arrays: np.ndarray) -> dict[str, Parts]:
         separate: dict[str, Parts] = {}
-        for group, sums in zip(order, function(images), strict=True):
+        for group, sums in zip(order, function(*arrays), strict=True):
             for i, tap in enumerate(group):
                 rows = slice(i * batch, (i + 1) * batch)
                 separate[tap] = {name: value[rows] for name, value in sums.items()}

@@ -118,6 +118,10 @@ class Tap:
         return int(np.prod(self.shape))
 
 
+IMAGE = "(image)"
+"""Name under which the image itself is measured, before all taps: layer 0."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One input image as a file holds it, with its mask where there is one."""

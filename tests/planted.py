@@ -44,18 +44,24 @@ class Planted:
         return (), self.taps
 
     def tapped(
-        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], Any], *, size: tuple[int, int], batch: int
-    ) -> Callable[[Any], Any]:
+        self,
+        taps: Sequence[Tap],
+        then: Callable[..., Any],
+        *,
+        size: tuple[int, int],
+        batch: int,
+        beside: Sequence[tuple[int, ...]] = (),
+    ) -> Callable[..., Any]:
         """As a `TappableModel` does it."""
         self.asked.append(tuple(tap.name for tap in taps))
 
-        def call(images: Any) -> Any:
-            images = tf.ensure_shape(images, (batch, 1, 1, 3))
+        def call(images: Any, *others: Any) -> Any:
+            images = tf.ensure_shape(images, (batch, *size, 3))
             numbers = tf.cast(images[:, 0, 0, 0], tf.int32)
-            return then({t.name: tf.gather(tf.constant(self.activations[t.name]), numbers) for t in taps})
+            return then({t.name: tf.gather(tf.constant(self.activations[t.name]), numbers) for t in taps}, *others)
 
         function = tf.function(call, autograph=False) if self.graph else call
-        return lambda images: tf.nest.map_structure(lambda t: t.numpy(), function(tf.constant(images)))
+        return lambda *arrays: tf.nest.map_structure(lambda t: t.numpy(), function(*map(tf.constant, arrays)))
 
 
 @dataclass

@@ -205,7 +205,7 @@ def test_shown_maps_are_the_activations() -> None:
 def test_a_batch_is_filled_up_with_its_last_image() -> None:
     filled = list(batches(Numbers.upto(5), Preprocess((1, 1)), 3))  # type: ignore[arg-type]
     assert [names for names, _ in filled] == [("p0", "p1", "p2"), ("p3", "p4")]
-    assert [list(images[:, 0, 0, 0]) for _, images in filled] == [[0, 1, 2], [3, 4, 4]]
+    assert [list(images[:, 0, 0, 0]) for _, (images,) in filled] == [[0, 1, 2], [3, 4, 4]]
 
 
 def test_a_batch_fits_into_memory() -> None:

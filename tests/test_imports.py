@@ -26,6 +26,7 @@ STAGES = (
     "probes",
     "measures",
     "extract",
+    "analysis",
     "tiles",
     "store",
     "figures",

@@ -38,8 +38,9 @@ class Sum:
     """One gathered quantity and the way in which its parts combine."""
 
     column: Column
-    per: Literal["channel", "image", "bin"]
-    """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`."""
+    per: Literal["channel", "image", "bin", "group"]
+    """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`; `group`: `(B, ...)`, any shape, summed over the images
+    of each of a few groups instead of over all (see `fmreport.probes.scenes`)."""
     combine: Literal["add", "min", "max"] = "add"
 
     @property
@@ -59,6 +60,8 @@ class Derived:
 class Measure(Protocol):
     """What a row of `MEASURES` names."""
 
+    of_maps: bool
+    """Whether it is of maps `(B, H, W, C)` alone, and of what their images show: then `x.shown` is never None."""
     sums: Sequence[Sum]
     columns: Sequence[Derived]
 

@@ -6,27 +6,30 @@ from functools import cached_property
 from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
+from fmreport.measures.projection import WIDTH, lattice, projection
 from fmreport.measures.reduce import least
+from fmreport.measures.scene import Shown
 
 
 class Activations:
     """Activations `(B, *spatial, C)`, of rank 3 at least, in float32 or float64, every entry finite.
 
     `nan` and `inf` are boolean tensors of the same shape that say where a 0 stands for NaN or Inf; both None where
-    every value was finite to begin with.
+    every value was finite to begin with. `shown` is what the images show on the grid of these maps; None where
+    these are no maps, or where nobody asks.
     """
 
-    def __init__(self, values: Any, *, nan: Any = None, inf: Any = None) -> None:
-        self.values, self.nan, self.inf = values, nan, inf
+    def __init__(self, values: Any, *, nan: Any = None, inf: Any = None, shown: Shown | None = None) -> None:
+        self.values, self.nan, self.inf, self.shown = values, nan, inf, shown
 
     @classmethod
-    def careful(cls, values: Any) -> Activations:
+    def careful(cls, values: Any, *, shown: Shown | None = None) -> Activations:
         """In float64, with NaN and Inf replaced by 0 and marked."""
         from keras import ops
 
         nan, inf = ops.isnan(values), ops.isinf(values)
         kept = ops.where(ops.logical_or(nan, inf), ops.cast(0, values.dtype), values)
-        return cls(ops.cast(kept, "float64"), nan=nan, inf=inf)
+        return cls(ops.cast(kept, "float64"), nan=nan, inf=inf, shown=shown)
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -39,6 +42,24 @@ class Activations:
         from keras import ops
 
         return None if self.nan is None else ops.logical_not(ops.logical_or(self.nan, self.inf))
+
+    @cached_property
+    def projected(self) -> Any:
+        """`(B, *spatial, D)`: the channels, or `WIDTH` fixed random orthonormal combinations where there are more."""
+        from keras import ops
+
+        channels = self.values.shape[-1]
+        if channels <= WIDTH:
+            return self.values
+        return ops.matmul(self.values, ops.cast(projection(channels), self.values.dtype))
+
+    @cached_property
+    def sampled(self) -> tuple[Any, Shown]:
+        """`projected` and `shown` of maps at every n-th row and column, so that no side has more than `LATTICE`."""
+        assert self.shown is not None
+        rows, columns = (lattice(side) for side in self.values.shape[1:3])
+        shown = Shown(self.shown.planes, self.shown.values[:, rows, columns], self.shown.weight[:, rows, columns])
+        return self.projected[:, rows, columns], shown
 
     @cached_property
     def minimum(self) -> Any:

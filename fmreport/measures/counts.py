@@ -15,6 +15,7 @@ from fmreport.records import Column
 class Counts:
     """Numbers of finite and non-finite values; everything else is measured on the finite ones."""
 
+    of_maps = False
     sums = (
         Sum(
             Column("finite", "count", "values that are neither NaN nor Inf; every other measure is of these"), "channel"

@@ -31,6 +31,7 @@ class Scale:
 class Distribution:
     """Quantiles, Gini coefficient and near-zero share of the finite values."""
 
+    of_maps = False
     sums = (Sum(Column("count", "count", "values in the bin"), "bin"),)
     columns = (
         Derived(

@@ -8,6 +8,7 @@ from typing import Any
 
 from fmreport.measures import Measure
 from fmreport.measures.activations import Activations
+from fmreport.measures.scene import Scene, Shown
 
 SMALL = 1 << 18
 """Values up to which taps of one shape are measured together: starting an operation costs as much as 100,000 values."""
@@ -16,11 +17,17 @@ TOGETHER = 1 << 22
 
 
 def gather(
-    measures: Sequence[Measure], tensors: Mapping[str, Any], order: Sequence[Sequence[str]], *, careful: bool = False
+    measures: Sequence[Measure],
+    tensors: Mapping[str, Any],
+    order: Sequence[Sequence[str]],
+    *,
+    scene: Scene | None = None,
+    careful: bool = False,
 ) -> list[dict[str, Any]]:
     """Sums for each group of taps in `order` (see `groups`), each `(taps x batch, ...)`.
 
-    `careful` measures in float64 and leaves NaN and Inf out.
+    Measures of maps are taken where there is a `scene` of the batch. `careful` measures in float64 and leaves NaN and
+    Inf out (of measures of maps: takes them for 0).
     """
     from keras import ops
     from keras.backend import standardize_dtype
@@ -30,13 +37,27 @@ def gather(
         parts = [_at_least_rank_3(tensors[name]) for name in group]
         stacked = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
         wide = standardize_dtype(stacked.dtype) == "float64"
+        shown = _shown(scene, stacked.shape, len(group))
         x = (
-            Activations.careful(stacked)
+            Activations.careful(stacked, shown=shown)
             if careful
-            else Activations(ops.cast(stacked, "float64" if wide else "float32"))
+            else Activations(ops.cast(stacked, "float64" if wide else "float32"), shown=shown)
         )
-        gathered.append({name: value for measure in measures for name, value in measure.gather(x).items()})
+        taken = [measure for measure in measures if shown is not None or not measure.of_maps]
+        gathered.append({name: value for measure in taken for name, value in measure.gather(x).items()})
     return gathered
+
+
+def _shown(scene: Scene | None, shape: tuple[int, ...], taps: int) -> Shown | None:
+    """What the images show on the grid of taps that are measured together; None where these are no maps."""
+    from keras import ops
+
+    if scene is None or len(shape) != 4:
+        return None
+    shown = scene.at((shape[1], shape[2]))
+    if taps == 1:
+        return shown
+    return Shown(shown.planes, ops.tile(shown.values, (taps, 1, 1, 1)), ops.tile(shown.weight, (taps, 1, 1)))
 
 
 def groups(shapes: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, ...]]:

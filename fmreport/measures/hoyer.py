@@ -15,6 +15,7 @@ from fmreport.records import Column
 class Hoyer:
     """`1 - E|x| / RMS`: 0 where all magnitudes are equal, towards 1 where few values hold the energy."""
 
+    of_maps = False
     sums = (Sum(Column("magnitude", "activation", "sum of the absolute values"), "channel"),)
     columns = (
         Derived(

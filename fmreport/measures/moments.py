@@ -15,6 +15,7 @@ from fmreport.records import Column
 class Moments:
     """First and second moment, minimum and maximum of the finite values."""
 
+    of_maps = False
     sums = (
         Sum(Column("total", "activation", "sum of the values"), "channel"),
         Sum(Column("squares", "activation^2", "sum of the squared values"), "channel"),

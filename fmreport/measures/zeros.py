@@ -22,6 +22,7 @@ class Zeros:
     TensorFlow computes with subnormal numbers as with zeros, and here they count as such too.
     """
 
+    of_maps = False
     sums = (Sum(Column("zeros", "count", "values that are exactly 0, of either sign"), "channel"),)
     columns = (
         Derived(Column("zero_fraction", "1", "share of exact zeros; of one channel over all probes: its APoZ", APOZ)),

@@ -52,7 +52,7 @@ class Preprocess:
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """`(h, w, C)` float32 of an image `(H, W, 3)` float32 RGB 0-255."""
-        values = np.stack([self._resized(image[..., channel]) for channel in range(3)], axis=-1)
+        values = self.placed(image)
         if self.colour == "grey":
             values = values @ LUMA[:, None]
         elif self.colour == "bgr":
@@ -64,6 +64,10 @@ class Preprocess:
         if self.std:
             values /= np.asarray(self.std)
         return np.ascontiguousarray(values, dtype=np.float32)
+
+    def placed(self, image: np.ndarray) -> np.ndarray:
+        """`(h, w, 3)` float32 RGB 0-255: the image at its size and in its place, and nothing else done to it."""
+        return np.stack([self._resized(image[..., channel]) for channel in range(3)], axis=-1)
 
     def check_integers(self, smallest: float, largest: float) -> None:
         """Raises `ProbeError` where images are not fed to a model that takes integers from `smallest` to `largest`."""

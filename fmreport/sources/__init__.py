@@ -71,13 +71,20 @@ class TappableModel(Protocol):
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
 
     def tapped(
-        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], T], *, size: tuple[int, int], batch: int
-    ) -> Callable[[Any], T]:
+        self,
+        taps: Sequence[Tap],
+        then: Callable[..., T],
+        *,
+        size: tuple[int, int],
+        batch: int,
+        beside: Sequence[tuple[int, ...]] = (),
+    ) -> Callable[..., T]:
         """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations.
 
         `then` is called once, while the function is built, with `(batch, *spatial, C)` tensors by the taps' names, and
         becomes part of the model's own graph. It may return tensors in nested dicts and lists; the function returns
-        them as NumPy arrays.
+        them as NumPy arrays. `beside` are shapes of float32 arrays that the function takes after the images, and that
+        `then` gets as tensors after the activations; the model does not see them.
         """
 
 

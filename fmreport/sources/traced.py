@@ -52,11 +52,17 @@ class TracedModel(ABC):
         return listed[-1]
 
     def tapped(
-        self, taps: Sequence[Tap], then: Callable[[Mapping[str, Any]], T], *, size: Size, batch: int
-    ) -> Callable[[Any], T]:
+        self,
+        taps: Sequence[Tap],
+        then: Callable[..., T],
+        *,
+        size: Size,
+        batch: int,
+        beside: Sequence[tuple[int, ...]] = (),
+    ) -> Callable[..., T]:
         """A function from images `(batch, H, W, C)` float32 to `then` of the taps' activations, as NumPy arrays."""
 
-        def pick(listing: Listing, _: Any) -> T:
+        def pick(listing: Listing, _: Any, *others: Any) -> T:
             made = {output.name: output for output in listing.outputs}
             if lost := [tap.name for tap in taps if tap.name not in made]:
                 raise SourceError(
@@ -65,28 +71,28 @@ class TracedModel(ABC):
                 )
             for tap in taps:
                 _check_shape(made[tap.name], tap, batch)
-            return then({tap.name: made[tap.name].activations for tap in taps})
+            return then({tap.name: made[tap.name].activations for tap in taps}, *others)
 
-        function = self._traced(pick, size, batch)
+        function = self._traced(pick, size, batch, beside)
 
-        def run(images: Any) -> T:
+        def run(*arrays: Any) -> T:
             try:
-                made = function(tf.constant(images, tf.float32))
+                made = function(*(tf.constant(array, tf.float32) for array in arrays))
             except tf.errors.OpError as error:
                 raise SourceError(
                     f"{self.identity.source} fails while it runs: {summary(error)}",
                     fix="try another preprocess.size; if memory ran out, a smaller batch or fewer layers",
                 ) from error
-            arrays: T = tf.nest.map_structure(np.asarray, made)
-            return arrays
+            found: T = tf.nest.map_structure(np.asarray, made)
+            return found
 
         return run
 
-    def _traced(self, then: Callable[[Listing, Any], Any], size: Size, batch: int) -> Any:
-        """The model's graph with `then`, of its listing and the images, as a function of images `(batch, H, W, C)`."""
+    def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
+        """The model's graph with `then` of its listing and of what its function takes: images `(batch, H, W, C)`, others."""
         channels = self.image_input.channels or 3
 
-        def call(images: Any) -> Any:
+        def call(images: Any, *others: Any) -> Any:
             fed = self._inputs.fed(images, batch)
             layout = Layout((tensor, self._inputs.channels_first(i)) for i, tensor in enumerate(fed))
             try:
@@ -98,10 +104,10 @@ class TracedModel(ABC):
                     f"the model does not take images of {size[0]} x {size[1]} x {channels}: {summary(error)}",
                     fix=_fix(error),
                 ) from error
-            return then(listing, images)
+            return then(listing, images, *others)
 
         return tf.function(call, autograph=False, experimental_attributes=dict(self.attributes)).get_concrete_function(
-            tf.TensorSpec((batch, *size, channels), tf.float32)
+            tf.TensorSpec((batch, *size, channels), tf.float32), *(tf.TensorSpec(shape, tf.float32) for shape in beside)
         )
 
 

@@ -1,0 +1,55 @@
+"""Sums of groups of images to tables: what one pass gathered, told apart by held-out images and compared with nulls.
+
+Nothing here sees an image or a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from fmreport.records import Column
+
+ANALYSES: dict[str, str] = {}
+"""Every analysis by the name of the table that it makes; what a row names is imported on use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the measuring pass gathered for analyses."""
+
+    taps: tuple[str, ...]
+    """In the order in which the model runs, behind the image itself (`records.IMAGE`)."""
+    grouped: Mapping[str, Mapping[str, np.ndarray]]
+    """Per tap, every sum of kind `group`, `(groups, ...)`; a tap lacks the sums that it has not, such as a vector those
+    of maps."""
+    sizes: np.ndarray
+    """(groups,) images in each group: 1 where there are few images."""
+    masked_groups: int
+    """The first so many groups are of images with masks, the others of images without."""
+    planes: tuple[str, ...]
+    """Of the scenes, `kept` left out; see `fmreport.probes.scenes`."""
+    seed: int
+
+
+class Analysis(Protocol):
+    """What a row of `ANALYSES` names."""
+
+    columns: Sequence[Column]
+
+    def table(self, evidence: Evidence) -> pd.DataFrame:
+        """The table, with those columns; without a row where there is nothing to tell."""
+
+
+def load() -> dict[str, Analysis]:
+    """Every analysis, by its table."""
+    made: dict[str, Analysis] = {}
+    for name, place in ANALYSES.items():
+        module, _, attribute = place.partition(":")
+        made[name] = getattr(import_module(module), attribute)()
+    return made

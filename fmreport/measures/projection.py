@@ -1,0 +1,32 @@
+"""The same width for every tap: fixed random combinations of the channels, at a bounded number of positions."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+WIDTH = 64
+"""Combinations of channels; narrower taps keep their channels."""
+LATTICE = 56
+"""Rows and columns at which positions are sampled, at most: what lies between differs little."""
+
+
+@cache
+def projection(channels: int) -> np.ndarray:
+    """`(channels, WIDTH)` float64 with orthonormal columns, always the same for that many channels; do not change it.
+
+    Combinations that are drawn without a look at the data keep, in the mean, spectra and whatever is linear in the
+    channels; without them, wide taps would win by their width alone.
+    """
+    drawn = np.random.default_rng((WIDTH, channels)).standard_normal((channels, WIDTH))
+    orthonormal, upper = np.linalg.qr(drawn)
+    # The signs that the factorisation leaves open.
+    columns: np.ndarray = orthonormal * np.sign(np.diag(upper))
+    return columns
+
+
+def lattice(side: int) -> slice:
+    """Every n-th of `side` positions, from the middle of the first n."""
+    step = -(-side // LATTICE)
+    return slice((step - 1) // 2, None, step)

@@ -1,0 +1,66 @@
+"""What the images of a batch show, brought to the grid of any tap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Planes on one grid; what `kept` leaves out counts for nothing."""
+
+    planes: tuple[str, ...]
+    values: Any
+    """`(B, *grid, planes)` float32: means over the pixels that are kept; 0 where none is."""
+    weight: Any
+    """`(B, *grid)` float32, 0-1: the share of an element's pixels that is kept."""
+
+    def plane(self, name: str) -> Any:
+        """`(B, *grid)` of one plane."""
+        return self.values[..., self.planes.index(name)]
+
+    def picked(self, names: Sequence[str]) -> Any:
+        """`(B, *grid, len(names))` of some planes, in that order."""
+        from keras import ops
+
+        return ops.take(self.values, [self.planes.index(name) for name in names], axis=-1)
+
+
+class Scene:
+    """The planes of a batch at the size at which the model is fed (see `fmreport.probes.scenes`)."""
+
+    def __init__(self, tensor: Any, planes: Sequence[str]) -> None:
+        """`tensor` is `(B, h, w, planes)` float32; the first plane is `kept`."""
+        self._tensor, self._planes = tensor, tuple(planes)
+        self._made: dict[tuple[int, int], Shown] = {}
+
+    def at(self, grid: tuple[int, int]) -> Shown:
+        """Area-averaged to a grid (H, W), each one once."""
+        if grid not in self._made:
+            self._made[grid] = self._averaged(grid)
+        return self._made[grid]
+
+    def _averaged(self, grid: tuple[int, int]) -> Shown:
+        from keras import ops
+
+        kept, rest = self._tensor[..., :1], self._tensor[..., 1:]
+        tensor = ops.concatenate([kept, rest * kept], axis=-1)
+        rows, columns = (area_weights(big, small) for big, small in zip(tensor.shape[1:3], grid, strict=True))
+        tensor = ops.einsum("hH,bHWk->bhWk", ops.convert_to_tensor(rows), tensor)
+        tensor = ops.einsum("wW,bhWk->bhwk", ops.convert_to_tensor(columns), tensor)
+        weight, sums = tensor[..., 0], tensor[..., 1:]
+        values = sums / ops.where(weight > 0, weight, 1)[..., None]
+        return Shown(self._planes[1:], values, weight)
+
+
+def area_weights(big: int, small: int) -> np.ndarray:
+    """`(small, big)` float32: the share of each of `big` pixels in each of `small` equal parts; rows add up to 1."""
+    edges = np.linspace(0, big, small + 1)
+    pixels = np.arange(big)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    shares: np.ndarray = (overlap.clip(0) * (small / big)).astype(np.float32)
+    return shares

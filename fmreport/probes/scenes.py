@@ -1,0 +1,95 @@
+"""What the images show, pixel by pixel: edges, masks, and masks of no meaning to compare these with."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.filters import sobel
+
+from fmreport.probes.masks import IGNORED
+from fmreport.probes.preprocess import LUMA, Preprocess
+from fmreport.probes.probeset import ProbeSet
+from fmreport.records import Probe
+
+NULLS = 8
+"""Shuffled masks, and as many shifted ones, that each image gets beside its own, at most."""
+BANK = 64
+"""Masks from which shuffled ones and the prior are taken, at most."""
+GROUPS = 64
+"""Groups of images, at most, whose sums are kept apart; up to so many images are a group each."""
+COLOURS = ("red", "green", "blue")
+
+
+class Scenes:
+    """The planes of every probe, `(h, w, planes)` float32 at the size at which the model is fed.
+
+    `kept` is 1 where the image is looked at: 0 where the mask says to ignore it, and on padding. `edge` is the Sobel
+    magnitude of the luminance, `red`, `green`, `blue` the image itself, 0-255. Where some probe has a mask: `mask` is
+    1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images; `shifted 1`,
+    ... the image's own mask moved around the torus. All of these are 0 for a probe without a mask.
+    """
+
+    def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
+        """Reads the masks of `BANK` probes, spread evenly over those that have one."""
+        self._preprocess, self._seed = preprocess, seed
+        self.masked = tuple(fact.name for fact in probes.facts if fact.has_mask)
+        places = np.unique(np.linspace(0, len(self.masked) - 1, min(BANK, len(self.masked))).astype(int))
+        banked = [self.masked[place] for place in places]
+        self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
+        self._place = {name: place for place, name in enumerate(self.masked)}
+        others = len(banked) - 1
+        self._shuffles = min(NULLS, others)
+        nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", NULLS))
+        self.planes = ("kept", "edge", *(("mask", "prior", *nulls) if self.masked else ()), *COLOURS)
+        unmasked = [fact.name for fact in probes.facts if not fact.has_mask]
+        # A group is of images with masks or of images without, so that sums of either are at hand.
+        first = min(len(self.masked), GROUPS)
+        self.group = {name: place % GROUPS for place, name in enumerate(self.masked)}
+        self.group |= {name: first + place % GROUPS for place, name in enumerate(unmasked)}
+        self.groups = first + min(len(unmasked), GROUPS)
+        self.masked_groups = first
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the planes of one probe."""
+        return (*self._preprocess.size, len(self.planes))
+
+    def of(self, probe: Probe) -> np.ndarray:
+        """The planes of a probe."""
+        rgb = self._preprocess.placed(probe.image)
+        mask = self._mask(probe)
+        planes = [mask != IGNORED, _sobel(rgb @ LUMA)]
+        if self.masked:
+            planes += self._masks(probe, mask == 1)
+        return np.stack([*planes, *np.moveaxis(rgb, -1, 0)], axis=-1).astype(np.float32)
+
+    def _mask(self, probe: Probe) -> np.ndarray:
+        """`(h, w)` uint8; background everywhere for a probe without a mask, padding ignored."""
+        mask = np.zeros(probe.image.shape[:2], np.uint8) if probe.mask is None else probe.mask
+        return self._preprocess.apply_mask(mask)
+
+    def _masks(self, probe: Probe, mask: np.ndarray) -> list[np.ndarray]:
+        """The planes from `mask` to the last null, in their order."""
+        nothing = np.zeros(mask.shape, np.float32)
+        if probe.name not in self._place:
+            return [nothing] * (2 + self._shuffles + NULLS)
+        others = [other for name, other in self._bank.items() if name != probe.name]
+        prior = np.mean(others, axis=0, dtype=np.float32) if others else nothing
+        start = self._place[probe.name]
+        shuffled = [others[(start + i) % len(others)] for i in range(self._shuffles)]
+        return [mask, prior, *shuffled, *self._shifted(mask, start)]
+
+    def _shifted(self, mask: np.ndarray, place: int) -> list[np.ndarray]:
+        """The mask around the torus, in each axis by a quarter to three quarters of its side."""
+        rng = np.random.default_rng((self._seed, place))
+        moves = (rng.uniform(0.25, 0.75, (NULLS, 2)) * mask.shape).astype(int)
+        return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
+
+
+def _sobel(luminance: np.ndarray) -> np.ndarray:
+    """`(h, w)` magnitude of the Sobel gradient, borders mirrored."""
+    magnitude: np.ndarray = sobel(luminance)  # type: ignore[no-untyped-call]
+    return magnitude
+
+
+def _numbered(name: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{name} {number}" for number in range(1, count + 1))
