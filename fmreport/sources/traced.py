@@ -89,7 +89,7 @@ class TracedModel(ABC):
         return run
 
     def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
-        """The model's graph with `then` of its listing and of what its function takes: images `(batch, H, W, C)`, others."""
+        """The model's graph with `then`, as a function of images `(batch, H, W, C)` and of what stands beside them."""
         channels = self.image_input.channels or 3
 
         def call(images: Any, *others: Any) -> Any:
