@@ -12,15 +12,17 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from fmreport import analysis, figures, layers, probes, sources, tiles
 from fmreport import config as settings
-from fmreport import figures, layers, probes, sources, tiles
+from fmreport.analysis import Evidence
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
-from fmreport.records import Facts, Layer
+from fmreport.probes.scenes import Scenes
+from fmreport.records import IMAGE, Facts, Layer, Tap
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
 from fmreport.report.environment import check_overrides
@@ -96,7 +98,8 @@ def run(
     batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
     if config.batch and not model.batch:
         batch = min(config.batch, len(probe_set))
-    extraction = Extraction(model, taps, probe_set, preprocess, batch)
+    scenes = Scenes(probe_set, preprocess, seed=config.seed)
+    extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes)
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
     with drafting(destination, force=force) as draft:
@@ -117,6 +120,9 @@ def run(
             notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory)),
         )
         _write_tables(draft, tables, layers_table(taps, preprocess.size), inventory)
+        evidence = _evidence(tables, taps, scenes)
+        for name, made in analysis.load().items():
+            draft.write_table(name, made.table(evidence))
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -230,6 +236,12 @@ def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory:
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
     draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
+
+
+def _evidence(tables: Tables, taps: Sequence[Tap], scenes: Scenes) -> Evidence:
+    sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
+    names = (IMAGE, *(tap.name for tap in taps))
+    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, scenes.planes[1:], scenes.seed)
 
 
 def _write_maps(

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from fmreport import analysis
 from fmreport.errors import StoreError, nearest
 from fmreport.measures.summary import columns_of_tables
 from fmreport.records import BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
@@ -40,9 +41,10 @@ TABLES = {
     "samples": "samples.parquet",
     "channels": "channels.parquet",
     "histograms": "histograms.parquet",
+    **{name: f"{name}.csv" for name in analysis.ANALYSES},
 }
 
-TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS) if not column.unit)
+TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *analysis.columns()) if not column.unit)
 """Columns of the CSV tables that hold text."""
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What a damaged file of a run can make its readers raise."""
@@ -267,6 +269,11 @@ class Run:
         """One row per tap and non-empty bin."""
         return self._table("histograms")
 
+    @cached_property
+    def analyses(self) -> dict[str, pd.DataFrame]:
+        """The table of every analysis, by its name; without a row where there was nothing to tell."""
+        return {name: self._table(name) for name in analysis.ANALYSES}
+
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
         for path, digest in self._manifest.get("outputs", {}).items():
@@ -281,7 +288,7 @@ class Run:
     @property
     def columns(self) -> dict[str, Column]:
         """Meaning, unit and source of every column of every table, by its name."""
-        return columns_of_tables()
+        return columns_of_tables() | {column.name: column for column in analysis.columns()}
 
     @property
     def report(self) -> Path:

@@ -46,6 +46,11 @@ class Analysis(Protocol):
         """The table, with those columns; without a row where there is nothing to tell."""
 
 
+def columns() -> tuple[Column, ...]:
+    """The columns of all of these tables."""
+    return tuple(column for made in load().values() for column in made.columns)
+
+
 def load() -> dict[str, Analysis]:
     """Every analysis, by its table."""
     made: dict[str, Analysis] = {}

@@ -30,7 +30,7 @@ class Scenes:
 
     def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
         """Reads the masks of `BANK` probes, spread evenly over those that have one."""
-        self._preprocess, self._seed = preprocess, seed
+        self._preprocess, self.seed = preprocess, seed
         self.masked = tuple(fact.name for fact in probes.facts if fact.has_mask)
         places = np.unique(np.linspace(0, len(self.masked) - 1, min(BANK, len(self.masked))).astype(int))
         banked = [self.masked[place] for place in places]
@@ -80,7 +80,7 @@ class Scenes:
 
     def _shifted(self, mask: np.ndarray, place: int) -> list[np.ndarray]:
         """The mask around the torus, in each axis by a quarter to three quarters of its side."""
-        rng = np.random.default_rng((self._seed, place))
+        rng = np.random.default_rng((self.seed, place))
         moves = (rng.uniform(0.25, 0.75, (NULLS, 2)) * mask.shape).astype(int)
         return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
 

@@ -52,6 +52,7 @@ UNFOLDED = 40
 """Taps of a table that is shown with all its rows; of a longer one the parts are shown first."""
 NOT_SELECTED = "not selected by the config"
 _TABLES = ("layers", "summary", "samples", "channels", "histograms", "inventory", "blocks")
+"""Those beside the tables of analyses."""
 
 
 def layer_table(run: Run) -> page.Table:
@@ -169,7 +170,8 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 
 def definitions(run: Run) -> tuple[page.Definition, ...]:
     """Every described column, with the tables that have it."""
-    holders = {name: set(getattr(run, name).columns) for name in _TABLES}
+    tables = {name: getattr(run, name) for name in _TABLES} | run.analyses
+    holders = {name: set(table.columns) for name, table in tables.items()}
     return tuple(
         page.Definition(
             column.name,
@@ -177,7 +179,7 @@ def definitions(run: Run) -> tuple[page.Definition, ...]:
             _plain(column.meaning),
             column.source,
             f"{_plain(column.meaning)} ({column.source})" if column.source else _plain(column.meaning),
-            ", ".join(name for name in _TABLES if column.name in holders[name]),
+            ", ".join(name for name, held in holders.items() if column.name in held),
         )
         for column in run.columns.values()
     )
