@@ -254,9 +254,9 @@ class ProbeFact:
     """Height and width of the file's image, in pixels."""
     has_mask: bool = False
     mask_origin: str = ""
-    """The mask file's path relative to the config; empty where there is none."""
+    """The mask file's path relative to the config, or `fmreport outline: cat`; empty where there is none."""
     mask_sha256: str = ""
-    """Of the mask file's bytes."""
+    """Of the mask file's bytes (of the mask's pixels where there is no file)."""
 
 
 @dataclass(frozen=True, slots=True)

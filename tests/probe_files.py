@@ -55,6 +55,6 @@ def files(*images: str, **settings: Any) -> FilesProbes:
     return FilesProbes(kind="files", images=images, **settings)
 
 
-def shipped(*names: str) -> SkimageProbes:
+def shipped(*names: str, **settings: Any) -> SkimageProbes:
     """A source of kind `skimage`."""
-    return SkimageProbes(kind="skimage", names=names)
+    return SkimageProbes(kind="skimage", names=names, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def test_there_are_configs_to_load() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.name)
 def test_a_config_that_ships_loads(path: Path) -> None:
     assert config.load(path).name == path.stem
+
+
+def test_the_photographs_of_pets_are_those_on_which_the_model_was_not_trained() -> None:
+    settings = config.load(ROOT / "configs/sd_unet_pets_full.yaml")
+    card = json.loads((ROOT / "fmreport/zoo/weights/sd_unet_pets_w8.keras.json").read_text(encoding="utf-8"))
+    (source,) = settings.probes
+    assert isinstance(source, config.FilesProbes)
+    assert source.images == tuple(f"pets/images/{name}.jpg" for name in card["images"]["held_out"])
+    assert len(source.images) >= 40
+    assert set(settings.display or ()) < set(card["images"]["held_out"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -51,7 +51,7 @@ def test_every_listed_photograph_ships_and_is_what_scikit_image_returns() -> Non
 
 def test_a_photograph_is_named_by_its_name_and_its_file_is_hashed() -> None:
     cat, coffee = collect([shipped("cat", "coffee")], Path())
-    assert (cat.name, cat.origin, cat.mask) == ("cat", "skimage:cat", None)
+    assert (cat.name, cat.origin) == ("cat", "skimage:cat")
     assert cat.image.shape == (300, 451, 3)
     assert cat.image.dtype == np.float32
     assert cat.sha256 == "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb"

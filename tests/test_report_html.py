@@ -268,6 +268,16 @@ def test_a_mask_is_outlined_and_what_it_covers_is_said(page: Page, document: Doc
     assert len(outlines) == 1
 
 
+def test_whose_masks_were_drawn_for_fmreport_is_said_of_those_alone() -> None:
+    run = small_run()
+    probes = tuple(replace(probe, mask_origin="fmreport outline: cat") for probe in run.facts.probes)
+    drawn = build.build(replace(run, facts=replace(run.facts, probes=probes))).mask_note
+    assert drawn.startswith(build.build(run).mask_note)
+    assert "drawn by hand for fmreport" in drawn
+    assert "drawn" not in build.build(run).mask_note
+    assert build.build(replace(run, all_masks={}, facts=replace(run.facts, probes=probes))).mask_note == ""
+
+
 def test_no_definition_holds_marks_of_code(page: Page) -> None:
     assert not any("`" in definition.text for definition in page.definitions)
 

@@ -14,6 +14,9 @@ class SkimageProbes(Section):
 
     kind: Literal["skimage"] = Field(description="photographs that ship inside scikit-image")
     names: Distinct[Text] = Field(description="their names, such as cat, astronaut, coffee, rocket")
+    masks: bool = Field(
+        default=True, description="whether those that have a mask drawn for fmreport (these four) come with it"
+    )
 
 
 class MaskValues(Section):

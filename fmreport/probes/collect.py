@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fmreport.errors import ProbeError
 from fmreport.probes import files
 from fmreport.probes.masks import Meaning, no_foreground
+from fmreport.probes.outlines import outline
 from fmreport.probes.photographs import photograph
 from fmreport.probes.probeset import ProbeFile, ProbeSet
 from fmreport.records import ProbeFact
@@ -78,7 +79,7 @@ def _listed(sources: Sequence[Probes], base: Path, problems: list[ProbeError]) -
         if source.kind == "skimage":
             for name in source.names:
                 try:
-                    here.append(ProbeFile(photograph(name), f"{_SHIPPED}{name}"))
+                    here.append(_shipped(name, masks=source.masks))
                 except ProbeError as error:
                     problems.append(ProbeError(f"probes[{number}].names: {error}", fix=error.fix))
         else:
@@ -92,6 +93,13 @@ def _listed(sources: Sequence[Probes], base: Path, problems: list[ProbeError]) -
                 message = f"probes[{number}]: {file.origin} is listed already: probes[{first}], {same.origin}"
                 problems.append(ProbeError(message, fix="list each image once"))
     return list(listed.values())
+
+
+def _shipped(name: str, *, masks: bool) -> ProbeFile:
+    """The photograph of scikit-image of that name, with its mask where one was drawn and is wanted."""
+    path = photograph(name)
+    drawn = outline(name) if masks else None
+    return ProbeFile(path, f"{_SHIPPED}{name}", drawn, drawn.origin if drawn else "")
 
 
 def _matching(source: FilesProbes, base: Path) -> list[ProbeFile]:

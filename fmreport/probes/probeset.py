@@ -12,6 +12,7 @@ import numpy as np
 
 from fmreport.errors import ProbeError, nearest
 from fmreport.probes.masks import Meaning, found
+from fmreport.probes.outlines import Outline
 from fmreport.probes.reading import Decoder, decode_image, decode_levels
 from fmreport.records import Probe, ProbeFact
 
@@ -23,7 +24,7 @@ class ProbeFile:
     path: Path
     origin: str
     """The path from the config's folder, or `skimage:cat`."""
-    mask: Path | None = None
+    mask: Path | Outline | None = None
     mask_origin: str = ""
     meaning: Meaning = field(default_factory=Meaning)
 
@@ -39,16 +40,23 @@ class ProbeFile:
         height, width = image.shape[:2]
         mask, mask_sha256, values = None, "", frozenset[int]()
         if self.mask is not None:
-            if not self.mask.is_file():
-                raise ProbeError(
-                    f"{self.origin} has no mask: there is no file {self.mask_origin}",
-                    fix="add the mask, or mend the pattern of masks:",
-                )
-            levels, mask_sha256 = _decoded(self.mask, self.mask_origin, decode_levels)
+            levels, mask_sha256 = self._levels(self.mask)
             self._same_size(levels.shape, (height, width))
             mask, values = _named(self.mask_origin, lambda: self.meaning.apply(levels)), found(levels)
         fact = ProbeFact(name, self.origin, sha256, (height, width), mask is not None, self.mask_origin, mask_sha256)
         return Probe(name, image, self.origin, sha256, mask), fact, values
+
+    def _levels(self, mask: Path | Outline) -> tuple[np.ndarray, str]:
+        """The mask's whole numbers, and the SHA-256 of its file, or of its pixels where they were drawn."""
+        if isinstance(mask, Outline):
+            levels = mask.levels()
+            return levels, hashlib.sha256(levels.tobytes()).hexdigest()
+        if not mask.is_file():
+            raise ProbeError(
+                f"{self.origin} has no mask: there is no file {self.mask_origin}",
+                fix="add the mask, or mend the pattern of masks:",
+            )
+        return _decoded(mask, self.mask_origin, decode_levels)
 
     def _same_size(self, mask: tuple[int, ...], image: tuple[int, int]) -> None:
         if mask == image:
@@ -58,10 +66,13 @@ class ProbeFile:
             if mask == image[::-1]
             else ""
         )
+        fix = "a mask has the size of its image"
+        if isinstance(self.mask, Outline):
+            fix = "leave it out, with masks: false beside names, or install scikit-image 0.26, for which it was drawn"
         raise ProbeError(
             f"{self.mask_origin} is {mask[0]} × {mask[1]}, but its image {self.origin} is {image[0]} × {image[1]} "
             f"(height × width){turned}",
-            fix="a mask has the size of its image",
+            fix=fix,
         )
 
 

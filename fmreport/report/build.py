@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from fmreport import figures
 from fmreport.figures import photographs, plots
+from fmreport.probes.outlines import ORIGIN
 from fmreport.report import contents, maps, page, tables, taps
 from fmreport.report.wording import count, full_stop, number, percent, plural, sizes
 from fmreport.store import Run
@@ -26,6 +27,7 @@ ATTACHED = {
 """Tables that travel inside the PDF."""
 
 MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
+DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
 IN_THE_TABLE = "The table of layers leads to the maps of every tap."
@@ -68,7 +70,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         version_line=", ".join(f"{name} {version}" for name, version in facts.versions.items()),
         photos=photos,
         more_photos=any(not photo.displayed for photo in photos),
-        mask_note=MASKS if any(photo.outline for photo in photos) else "",
+        mask_note=_mask_note(run, photos),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         figures=tuple(_figures(run)),
@@ -235,6 +237,15 @@ def _photos(run: Run) -> Iterator[page.Photo]:
             alt=f"Probe {name}{f'; its {sentence}, outlined' if sentence else ''}",
             displayed=name in displayed,
         )
+
+
+def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
+    """What the outlines on the photographs are; empty where there is none."""
+    outlined = {photo.name for photo in photos if photo.outline}
+    if not outlined:
+        return ""
+    drawn = any(probe.mask_origin.startswith(ORIGIN) for probe in run.facts.probes if probe.name in outlined)
+    return f"{MASKS} {DRAWN}" if drawn else MASKS
 
 
 def _figures(run: Run) -> Iterator[page.Figure]:
