@@ -42,6 +42,7 @@ TABLES = {
     "channels": "channels.parquet",
     "histograms": "histograms.parquet",
     **{name: f"{name}.csv" for name in analysis.ANALYSES},
+    "controls": "controls.csv",
 }
 
 TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *analysis.columns()) if not column.unit)
@@ -273,6 +274,11 @@ class Run:
     def analyses(self) -> dict[str, pd.DataFrame]:
         """The table of every analysis, by its name; without a row where there was nothing to tell."""
         return {name: self._table(name) for name in analysis.ANALYSES}
+
+    @cached_property
+    def controls(self) -> pd.DataFrame:
+        """Quantities of the table `progression` with randomised weights, one row per seed, tap and quantity."""
+        return self._table("controls")
 
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from fmreport import figures
+from fmreport.analysis import findings
 from fmreport.figures import photographs, plots
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import contents, maps, page, tables, taps
@@ -63,6 +64,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
+        findings=tuple(_findings(run)),
         notes=tuple(map(full_stop, (*facts.notes, *([UNTRAINED] if _untrained(run) else [])))),
         facts=tuple(_facts(run)),
         preprocess=str(facts.preprocess.get("sentence") or ""),
@@ -84,6 +86,19 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         definitions=tables.definitions(run),
         attachments=tuple(page.Attachment(f"{name}.csv", text) for name, text in ATTACHED.items()),
     )
+
+
+def _findings(run: Run) -> Iterator[page.Finding]:
+    seed = int(run.facts.config.get("seed", 0))
+    found = findings.findings(
+        findings.Tables(run.layers, run.summary, run.channels, run.analyses, run.controls, seed)
+    )
+    addresses = taps.anchors(list(run.layers["tap"]))
+    positions = {tap: position for position, tap in enumerate(run.layers["tap"], 1)}
+    for each in found:
+        links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in each.taps if tap in addresses)
+        positive = each.verdict in (findings.SUPPORTED, findings.CONSISTENT)
+        yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive)
 
 
 def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:

@@ -26,6 +26,21 @@ class KeyFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about the model, made from the tables by a rule."""
+
+    subject: str
+    verdict: str
+    sentence: str
+    rule: str
+    links: tuple[tuple[str, str, str], ...]
+    """Name, address and label of the taps where the evidence is."""
+    caveat: str
+    positive: bool
+    """Whether something was found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A term and what the run says of it."""
 
@@ -287,6 +302,7 @@ class Page:
     licence: str
     doi: str
     keys: tuple[KeyFigure, ...]
+    findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     facts: tuple[Fact, ...]
     preprocess: str

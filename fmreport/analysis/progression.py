@@ -1,0 +1,85 @@
+"""What changes along the network: each quantity at each tap, with its interval, its nulls, and the image as layer 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from fmreport.analysis import Evidence, detail, readability, regression, resampling
+from fmreport.analysis.nulls import p_value
+from fmreport.records import Column
+
+READ = ("edge", "mask")
+"""Quantities that are held-out R^2."""
+DETAIL = ("centroid_common", "centroid_share")
+"""Quantities of the table `detail` that are followed here."""
+QUANTITIES = (*READ, *DETAIL)
+NULL = ("shuffled", "shifted")
+"""Targets that mean nothing, by what their names begin with."""
+
+
+class Progression:
+    """One row per tap and quantity."""
+
+    columns = (
+        Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+        Column(
+            "quantity",
+            "",
+            "edge, mask: held-out R^2 with which it can be read from the tap; centroid_common: mean frequency within "
+            "the common band; centroid_share: mean frequency as a share of what the map can hold",
+        ),
+        Column("value", "1", "the quantity over all images; of centroid_common in cycles per image"),
+        Column("lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled"),
+        Column("upper", "1", "upper end of that interval; both are empty where there are fewer than 10 images"),
+        Column("images", "count", "images that tell it"),
+        Column("null", "1", "of mask: the largest R^2 of a shuffled or shifted mask at this tap"),
+        Column("p", "1", "of mask: (1 + number of such masks that are read as well) / (1 + their number)"),
+    )
+
+    def table(self, evidence: Evidence) -> pd.DataFrame:
+        """Every tap that has a value, in order, a quantity at a time."""
+        names = [column.name for column in self.columns]
+        groups = len(evidence.sizes)
+        read = readability.Readability().table(evidence)
+        whole = values(evidence, read, np.ones(groups, np.int64))
+        drawn = resampling.resamples(groups, masked=evidence.masked_groups, seed=evidence.seed)
+        spread = values(evidence, read, drawn)
+        nulls = of_nulls(read, evidence.taps, groups)
+        frames = []
+        for quantity in QUANTITIES:
+            masked = evidence.masked_groups if quantity == "mask" else groups
+            images = int(evidence.sizes[:masked].sum())
+            enough = images >= resampling.FEWEST
+            lower, upper = resampling.interval(spread[quantity]) if enough else (np.nan, np.nan)
+            frame = pd.DataFrame({"tap": evidence.taps, "quantity": quantity, "value": whole[quantity]})
+            of_mask = quantity == "mask" and len(nulls)
+            null = np.fmax.reduce(nulls, axis=0) if of_mask else np.nan
+            p = p_value(whole[quantity], nulls) if of_mask else np.nan
+            frames.append(frame.assign(lower=lower, upper=upper, images=images, null=null, p=p))
+        table = pd.concat(frames, ignore_index=True)
+        return table[table["value"].notna()][names].reset_index(drop=True)
+
+
+def values(evidence: Evidence, read: pd.DataFrame, weights: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Each quantity `(..., taps)` with the groups counted `weights` `(..., groups)` times; NaN where it is undefined."""
+    of_detail = detail.values(evidence, weights)
+    return {**r_squared(read, READ, evidence.taps, weights), **{name: of_detail[name] for name in DETAIL}}
+
+
+def r_squared(
+    read: pd.DataFrame, targets: tuple[str, ...], taps: tuple[str, ...], weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Held-out R^2 `(..., taps)` of each target from the table `readability`; NaN where there is nothing to explain."""
+    residual, total = readability.by_group(read, targets, taps=taps, groups=weights.shape[-1])
+    scores = regression.r_squared(residual, total, np.atleast_2d(weights))
+    return {name: score.T.reshape(*weights.shape[:-1], len(taps)) for name, score in zip(targets, scores, strict=True)}
+
+
+def of_nulls(read: pd.DataFrame, taps: tuple[str, ...], groups: int) -> np.ndarray:
+    """R^2 `(nulls, taps)` of every target that means nothing."""
+    found = tuple(name for name in read["target"].unique() if name.startswith(NULL))
+    made = r_squared(read, found, taps, np.ones(groups, np.int64))
+    return np.array([made[name] for name in found]).reshape(len(found), len(taps))

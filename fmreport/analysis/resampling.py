@@ -1,0 +1,30 @@
+"""Uncertainty: groups of images drawn again and again, the same for every tap, so that differences are paired."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DRAWS = 1000
+"""Resamples behind an interval."""
+FEWEST = 10
+"""Images below which an interval would say more than is known: the values of the groups are shown instead."""
+LEVEL = 0.95
+"""Share of the resamples that an interval holds."""
+
+
+def resamples(groups: int, *, masked: int, seed: int, draws: int = DRAWS) -> np.ndarray:
+    """`(draws, groups)` how often each group is drawn; those with masks (the first) and the others each by themselves.
+
+    Images are drawn, never pixels: those of one image are not independent.
+    """
+    rng = np.random.default_rng((seed, groups))
+    kinds = [size for size in (masked, groups - masked) if size]
+    drawn = [rng.multinomial(size, np.full(size, 1 / size), draws) for size in kinds]
+    return np.concatenate(drawn, axis=1) if drawn else np.zeros((draws, 0), np.int64)
+
+
+def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends `(...)` of the interval of resampled values `(draws, ...)`; NaN where some resample is undefined."""
+    outside = (1 - LEVEL) / 2
+    low, high = np.quantile(values, (outside, 1 - outside), axis=0)
+    return low, high

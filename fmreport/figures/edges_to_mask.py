@@ -1,0 +1,128 @@
+"""From edges to mask: how well either is read from every tap, and how fine its maps are, in the model's order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from fmreport.figures import plots
+from fmreport.records import IMAGE
+
+if TYPE_CHECKING:
+    from fmreport.store import Run
+
+LOOKS = {"edge": ("edges", "o", plots.FIRST), "mask": ("mask", "s", plots.SECOND)}
+"""Quantities of the upper panel: label, marker, colour."""
+FINE = "centroid_share"
+WHITE = 2 / 3
+"""The share of white noise, which is as fine as a map can be."""
+
+
+def draw(run: Run) -> plots.Plot:
+    """Held-out R^2 of edges and of the mask above, the spectral centroid below, with intervals, nulls and controls."""
+    taps = list(run.layers["tap"])
+    table = run.analyses["progression"]
+    figure, panels = plots.new_figure(3.9, panels=2, shares=(1.8, 1))
+    above, below = panels
+    labels = []
+    for quantity, (label, marker, colour) in LOOKS.items():
+        rows = _placed(table, quantity, taps)
+        y = rows["value"].to_numpy(np.float64)
+        if not np.isfinite(y).any():
+            continue
+        _controls(above, run.controls, quantity, taps, colour)
+        _curve(above, rows, marker, colour)
+        labels.append(plots.EndLabel(plots.last(y), label, colour, marker))
+    null = _placed(table, "mask", taps)["null"].to_numpy(np.float64)
+    if np.isfinite(null).any():
+        above.plot(np.arange(1, len(taps) + 1), null, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+        labels.append(plots.EndLabel(plots.last(null), "masks of others", plots.MUTED))
+    above.set_ylim(*_limits(above))
+    above.axhline(0, color=plots.MUTED, linewidth=0.6)
+    above.set_ylabel("held-out R²")
+    plots.label_ends(above, labels, gap=0.09)
+    fine = _placed(table, FINE, taps)
+    _controls(below, run.controls, FINE, taps, plots.THIRD)
+    _curve(below, fine, "^", plots.THIRD)
+    below.axhline(WHITE, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
+    below.set_ylim(0, 1)
+    below.set_yticks([0, 0.5, 1])
+    below.set_ylabel("fineness")
+    plots.label_ends(below, [plots.EndLabel(WHITE, "white noise", plots.MUTED)])
+    plots.depth_axis(panels, taps)
+    return plots.Plot(
+        name="edges_to_mask",
+        title="From edges to mask",
+        caption=_caption(run, table),
+        alt=_alt(table, taps),
+        figure=figure,
+    )
+
+
+def _placed(table: pd.DataFrame, quantity: str, taps: list[str]) -> pd.DataFrame:
+    return table[table["quantity"] == quantity].drop_duplicates("tap").set_index("tap").reindex(taps)
+
+
+def _curve(axes: Axes, rows: pd.DataFrame, marker: str, colour: str) -> None:
+    x = np.arange(1, len(rows) + 1)
+    y, lower, upper = (rows[name].to_numpy(np.float64) for name in ("value", "lower", "upper"))
+    axes.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0, zorder=2)
+    size = 3.4 if len(rows) <= 80 else 2.2
+    axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.7, zorder=3)
+    look = plots.EndLabel(0, "", colour, marker)
+    axes.plot(x, y, zorder=4, **plots.marker_style(look, True, size))
+
+
+def _controls(axes: Axes, controls: pd.DataFrame, quantity: str, taps: list[str], colour: str) -> None:
+    """A hatched band between the least and the most of all randomised models."""
+    rows = controls[controls["quantity"] == quantity]
+    if not len(rows):
+        return
+    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(taps)
+    x = np.arange(1, len(taps) + 1)
+    low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
+    axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch="////", linewidth=0, alpha=0.35, zorder=1)
+
+
+def _limits(axes: Axes) -> tuple[float, float]:
+    """From a little below 0, whatever lies deeper, to 1."""
+    low = float(axes.get_ylim()[0])
+    return max(min(low, -0.05), -0.3), 1.0
+
+
+def _caption(run: Run, table: pd.DataFrame) -> str:
+    told = ["Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
+            "regression from 64 combinations of channels explains on images that it was not learned from."]  # fmt: skip
+    masks = table[table["quantity"] == "mask"]
+    if not len(masks):
+        told.append("No probe has a mask that could be read.")
+    else:
+        images = int(masks["images"].max())
+        told.append(f"{images} images have masks; dotted: the best that is read of masks of other images or shifted ones.")
+    told.append("Below: mean frequency of the maps, as a share of the finest that they could hold.")
+    bands = table["lower"].notna().any()
+    told.append("Bands: 95% intervals, images resampled." if bands else "Fewer than 10 images: no intervals.")
+    if len(run.controls):
+        told.append(f"Hatched: the range of {run.controls['seed'].nunique()} models with randomised weights.")
+    image = table[table["tap"] == IMAGE].set_index("quantity")["value"]
+    parts = [f"{LOOKS[name][0]} {image[name]:.2f}" for name in LOOKS if name in image.index]
+    told.append(f"From the colours of the image itself: {', '.join(parts)}." if parts else "")
+    return " ".join(filter(None, told))
+
+
+def _alt(table: pd.DataFrame, taps: list[str]) -> str:
+    told = []
+    for quantity, (label, _, _) in LOOKS.items():
+        rows = table[(table["quantity"] == quantity) & (table["tap"] != IMAGE)]
+        if len(rows):
+            best = rows.loc[rows["value"].idxmax()]
+            last = rows.iloc[-1]
+            told.append(
+                f"{label}: best at {best['tap']} with R² {best['value']:.2f}, {last['value']:.2f} at the last map"
+            )
+    return f"Curves over {len(taps)} taps. {'; '.join(told) or 'Nothing is read'}."
+
+
