@@ -15,7 +15,9 @@ import pandas as pd
 
 from fmreport.records import Column
 
-ANALYSES: dict[str, str] = {}
+ANALYSES: dict[str, str] = {
+    "detail": "fmreport.analysis.detail:Detail",
+}
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
 from fmreport.measures.projection import WIDTH, lattice, projection
-from fmreport.measures.reduce import least
+from fmreport.measures.reduce import greatest, least
 from fmreport.measures.scene import Shown
 
 
@@ -68,6 +68,14 @@ class Activations:
 
         values = self.values if self.valid is None else ops.where(self.valid, self.values, float("inf"))
         return least(values)
+
+    @cached_property
+    def maximum(self) -> Any:
+        """`(B, C)` largest finite value; -Inf where there is none."""
+        from keras import ops
+
+        values = self.values if self.valid is None else ops.where(self.valid, self.values, -float("inf"))
+        return greatest(values)
 
     @cached_property
     def bins(self) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
-from fmreport.measures.reduce import greatest, total
+from fmreport.measures.reduce import total
 from fmreport.records import Column
 
 
@@ -32,10 +32,9 @@ class Moments:
         from keras import ops
 
         values, positions = x.values, float(np.prod(x.values.shape[1:-1]))
-        sums, highest = total(values), values
+        sums = total(values)
         missing = ops.zeros((), dtype="float64")
         if x.valid is not None:
-            highest = ops.where(x.valid, values, -np.inf)
             missing = positions - total(ops.cast(x.valid, values.dtype))
         n = positions - missing
         pivot = ops.cast(sums / ops.maximum(n, 1), values.dtype)
@@ -47,7 +46,7 @@ class Moments:
             "total": sums,
             "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
             "minimum": x.minimum,
-            "maximum": greatest(highest),
+            "maximum": x.maximum,
         }
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:

@@ -26,7 +26,7 @@ def projection(channels: int) -> np.ndarray:
     return columns
 
 
-def lattice(side: int) -> slice:
-    """Every n-th of `side` positions, from the middle of the first n."""
-    step = -(-side // LATTICE)
+def lattice(side: int, most: int = LATTICE) -> slice:
+    """Every n-th of `side` positions, from the middle of the first n: at most so many."""
+    step = -(-side // most)
     return slice((step - 1) // 2, None, step)
