@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from fmreport.extract import Extraction
 from fmreport.probes import Preprocess
 from fmreport.records import Layer, Probe, Tap
 from fmreport.sources import Identity, InputSpec
+from fmreport.sources.randomised import permuted
 
 
 def tap(name: str, shape: tuple[int, ...], order: int = 1, dtype: str = "float32") -> Tap:
@@ -32,6 +34,11 @@ class Planted:
     image_input: InputSpec = field(default=InputSpec("image", (1, 1), 3))
     asked: list[tuple[str, ...]] = field(default_factory=list)
     """The taps of every function that was asked for."""
+    held: dict[str, tf.Variable] = field(init=False)
+    """The activations as what a function reads when it runs, and so the weights of this model."""
+
+    def __post_init__(self) -> None:
+        self.held = {name: tf.Variable(values, trainable=False) for name, values in self.activations.items()}
 
     @property
     def taps(self) -> tuple[Tap, ...]:
@@ -58,10 +65,14 @@ class Planted:
         def call(images: Any, *others: Any) -> Any:
             images = tf.ensure_shape(images, (batch, *size, 3))
             numbers = tf.cast(images[:, 0, 0, 0], tf.int32)
-            return then({t.name: tf.gather(tf.constant(self.activations[t.name]), numbers) for t in taps}, *others)
+            return then({t.name: tf.gather(self.held[t.name], numbers) for t in taps}, *others)
 
         function = tf.function(call, autograph=False) if self.graph else call
         return lambda *arrays: tf.nest.map_structure(lambda t: t.numpy(), function(*map(tf.constant, arrays)))
+
+    def randomised(self, seed: int) -> AbstractContextManager[None]:
+        """As a `TappableModel` does it: what a tap holds for all probes is permuted."""
+        return permuted(self.held.values(), seed, self.identity.source)
 
 
 @dataclass

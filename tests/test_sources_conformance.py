@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from permuting import check, entries, kept
 from saved_models import keras_file, plain
 
 from fmreport import config
@@ -177,6 +178,27 @@ def test_errors_of_what_is_appended_are_not_said_of_the_model(source: tuple[Tapp
     model, size = source
     with pytest.raises(ZeroDivisionError):
         model.tapped(model.inventory(size)[1][:1], lambda tensors: 1 // 0, size=size, batch=1)
+
+
+def test_randomised_weights_give_other_values_inside_the_context_only(source: tuple[TappableModel, Any]) -> None:
+    check(*source)
+
+
+def test_every_weight_keeps_its_entries_inside_and_its_order_outside(source: tuple[Any, Any]) -> None:
+    model, size = source
+    model.inventory(size)
+    held = list(model._weights())
+    before = kept(held)
+    assert sum(each.numpy().size for each in held) >= model.identity.parameters
+    together = [entries(each.numpy()) for each in held]
+    with model.randomised(1):
+        assert [entries(each.numpy()) for each in held] == together
+        inside = kept(held)
+    # What holds but one value, such as a new bias, has no other order.
+    several = [len(np.unique(each.numpy())) > 4 for each in held]
+    assert any(several)
+    assert [a != b for a, b, many in zip(inside, before, several, strict=True) if many] == [True] * sum(several)
+    assert kept(held) == before
 
 
 def test_what_libraries_say_while_they_start_is_held_back(capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,14 @@ from fmreport.config.models import (
     SavedModelSection,
 )
 from fmreport.config.probes import FilesProbes, MaskValues, Probes, SkimageProbes
-from fmreport.config.sections import Author, FiguresSection, PreprocessSection, ReportSection, Selector
+from fmreport.config.sections import (
+    Author,
+    ControlsSection,
+    FiguresSection,
+    PreprocessSection,
+    ReportSection,
+    Selector,
+)
 from fmreport.config.settings import Config, from_dict, json_schema, load
 from fmreport.config.starter import new_config
 
@@ -21,6 +28,7 @@ __all__ = [
     "BitSection",
     "BuilderSection",
     "Config",
+    "ControlsSection",
     "FiguresSection",
     "FilesProbes",
     "GraphSection",

@@ -1,4 +1,4 @@
-"""The sections that have one shape: authors, preprocessing, layer selectors, figures, report."""
+"""The sections that have one shape: authors, preprocessing, layer selectors, controls, figures, report."""
 
 from __future__ import annotations
 
@@ -119,6 +119,17 @@ class Selector(Section):
     def _written(self) -> dict[str, Any]:
         written = {key: list(value) if isinstance(value, tuple) else value for key, value in self._steps}
         return {**written, "optional": True} if self.optional else written
+
+
+class ControlsSection(Section):
+    """What the model is measured against."""
+
+    randomised: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description="how often everything is measured again with the entries of each weight in another order",
+    )
 
 
 class FiguresSection(Section):

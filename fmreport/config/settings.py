@@ -17,7 +17,14 @@ from fmreport.config.models import Model
 from fmreport.config.overrides import lay_over
 from fmreport.config.probes import Probes
 from fmreport.config.reading import Document, read_python, read_yaml
-from fmreport.config.sections import Author, FiguresSection, PreprocessSection, ReportSection, Selector
+from fmreport.config.sections import (
+    Author,
+    ControlsSection,
+    FiguresSection,
+    PreprocessSection,
+    ReportSection,
+    Selector,
+)
 from fmreport.errors import FILES, ConfigError, nearest
 
 UNNAMED = Path("CONFIG")
@@ -71,6 +78,7 @@ class Config(Section):
         description="which layers are tapped: what any entry selects",
     )
     exclude: Selectors = Field(default=(), description="which of these are left out again")
+    controls: ControlsSection = Field(default=ControlsSection(), description="what the model is measured against")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")
     report: ReportSection = Field(default=ReportSection(), description="what is written")
     batch: Annotated[int, Field(ge=1)] | None = Field(

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, TypeVar
@@ -85,6 +85,20 @@ class TappableModel(Protocol):
         becomes part of the model's own graph. It may return tensors in nested dicts and lists; the function returns
         them as NumPy arrays. `beside` are shapes of float32 arrays that the function takes after the images, and that
         `then` gets as tensors after the activations; the model does not see them.
+        """
+
+    def randomised(self, seed: int) -> AbstractContextManager[None]:
+        """Inside the context every weight holds its own entries in another order, which `seed` settles.
+
+        After it, however it ends, each holds what it held before, bit for bit. A weight is a floating-point variable,
+        trained or not (moving variances stay positive, because they are permuted among themselves), or, in a graph
+        without variables, a constant; one that several layers share is permuted once, and one whose entries are all
+        equal stays as it is, as whole numbers, strings and the state of random generators do.
+
+        Functions of `tapped` read the weights when they run: built before or inside the context, they give values of
+        permuted weights inside it and of the model's own after it. Inside another context, it permutes what that one
+        left, and puts that back. The originals are kept in memory meanwhile, which takes as much as the weights do.
+        Raises `SourceError` where no weight has two different entries.
         """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from fmreport.sources.inputs import Size, inputs_of
 from fmreport.sources.keras_listing import listing, weights
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing
+from fmreport.sources.randomised import Weight
 from fmreport.sources.recorder import recording
 from fmreport.sources.traced import TracedModel
 
@@ -25,6 +26,7 @@ class KerasModel(TracedModel):
         """`feeds` says what each input takes, where there are several; `size` is used where the model declares none."""
         super().__init__(identity, inputs_of(model, feeds or {}, size), _notes(model))
         self._model = model
+        self._read: dict[int, Any] = {}
 
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         try:
@@ -34,6 +36,15 @@ class KerasModel(TracedModel):
             # What layers noted of this call for training would keep its graph alive.
             self._model._clear_losses()
         return listing(self._model, calls, layout, batch)
+
+    def _traced(self, then: Callable[[Listing, Any], Any], size: Size, batch: int) -> Any:
+        function = super()._traced(then, size, batch)
+        self._read |= {id(each.handle): each for each in function.variables}
+        return function
+
+    def _weights(self) -> Iterable[Weight]:
+        """Those that Keras knows of, and variables of plain TensorFlow that a traced function reads besides."""
+        return (self._read | {id(getattr(each, "handle", each)): each for each in weights(self._model)}).values()
 
 
 def _notes(model: Any) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from fmreport.sources.facts.graph_facts import GraphFacts
 from fmreport.sources.inputs import Inputs, Size
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output
+from fmreport.sources.randomised import Weight, permuted
 
 T = TypeVar("T")
 PROBING_BATCH = 101
@@ -37,6 +39,10 @@ class TracedModel(ABC):
     @abstractmethod
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         """Runs the model on graph tensors and lists what it left in the graph that is the default one."""
+
+    @abstractmethod
+    def _weights(self) -> Iterable[Weight]:
+        """What holds the numbers of the model, each once."""
 
     def inventory(self, size: Size) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
@@ -87,6 +93,10 @@ class TracedModel(ABC):
             return found
 
         return run
+
+    def randomised(self, seed: int) -> AbstractContextManager[None]:
+        """Inside the context every weight holds its own entries in another order, which `seed` settles."""
+        return permuted(self._weights(), seed, self.identity.source)
 
     def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
         """The model's graph with `then`, as a function of images `(batch, H, W, C)` and of what stands beside them."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,9 @@ import tensorflow as tf
 
 from fmreport.sources.graph.inlining import captures, inlined, register
 from fmreport.sources.graph.places import Place, Places
+from fmreport.sources.graph.weights import STATE, RefVariable, of_constants, of_state, thawed
 from fmreport.sources.listing import Variable
-
-STATE = ("VariableV2", "Variable")
-"""Variables of TensorFlow 1 that are operations of the graph; their values are found by name."""
+from fmreport.sources.randomised import Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,8 @@ class FlatGraph:
     """Tensors from outside, by the operation that stands for each."""
     variables: Mapping[str, Variable]
     """By the operation that stands for each."""
+    weights: Sequence[Weight]
+    """What holds the numbers of the variables."""
     place: Callable[[str], Place | None]
     """Where an operation comes from, by its name."""
     keep: Any = None
@@ -41,19 +41,27 @@ def of_function(function: Any, owner: Any) -> FlatGraph:
     """The graph of a `ConcreteFunction`, and what holds its variables."""
     graph, frozen = inlined(function)
     held = {} if frozen else captures(function)
-    variables = {} if frozen else _variables(function, held) | _state(graph)
+    objects = {} if frozen else _objects(function, held)
+    variables = {} if frozen else _variables(objects) | of_state(graph)
     own = [tensor for tensor in function.inputs if tensor.op.name not in captures(function)]
     specs = tuple(tf.TensorSpec(tensor.shape, tensor.dtype, tensor.op.name) for tensor in own)
     outputs = tuple(tensor.name for tensor in function.outputs)
     place = _places(function.graph.as_graph_def(), graph, variables).of
+    bare = _bare(graph)
+    weights = (*objects.values(), *(RefVariable(node) for node in bare.node if node.op in STATE))
     # Whoever saves a model without variables saves its weights as constants.
-    return FlatGraph(_bare(graph), specs, outputs, held, variables or _constants(graph), place, (owner, function))
+    if not variables:
+        variables = of_constants(graph, held)
+        held, weights = thawed(bare, variables, held)
+    return FlatGraph(bare, specs, outputs, held, variables, weights, place, (owner, function))
 
 
 def of_frozen(graph: Any, inputs: tuple[tf.TensorSpec, ...], outputs: tuple[str, ...]) -> FlatGraph:
     """A graph whose weights are constants."""
     register(graph)
-    return FlatGraph(_bare(graph), inputs, outputs, {}, _constants(graph), Places(graph).of)
+    bare, variables = _bare(graph), of_constants(graph, {})
+    held, weights = thawed(bare, variables, {})
+    return FlatGraph(bare, inputs, outputs, held, variables, weights, Places(graph).of)
 
 
 def _places(before: Any, graph: Any, variables: Mapping[str, Variable]) -> Places:
@@ -81,34 +89,17 @@ def _readers(graph: Any, variables: Mapping[str, Variable]) -> Iterator[tuple[st
                 yield node.name, variables[origin]
 
 
-def _variables(function: Any, held: Mapping[str, Any]) -> dict[str, Variable]:
+def _objects(function: Any, held: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of TensorFlow 2, by the operation that stands for each."""
     by_handle = {id(variable.handle): variable for variable in function.variables if hasattr(variable, "handle")}
-    found = {name: by_handle.get(id(outside)) for name, outside in held.items()}
+    return {name: by_handle[id(outside)] for name, outside in held.items() if id(outside) in by_handle}
+
+
+def _variables(objects: Mapping[str, Any]) -> dict[str, Variable]:
     return {
         name: Variable(v.name.split(":")[0], int(v.shape.num_elements() or 0), bool(v.trainable))
-        for name, v in found.items()
-        if v is not None
+        for name, v in objects.items()
     }
-
-
-def _state(graph: Any) -> dict[str, Variable]:
-    return {
-        node.name: Variable(node.name, math.prod(side.size for side in node.attr["shape"].shape.dim), trainable=True)
-        for node in graph.node
-        if node.op in STATE
-    }
-
-
-def _constants(graph: Any) -> dict[str, Variable]:
-    """Constants of more than one floating-point number, which is what weights become when a graph is frozen."""
-    found = {}
-    for node in graph.node:
-        tensor = node.attr["value"].tensor if node.op == "Const" else None
-        if tensor is not None and tf.as_dtype(tensor.dtype).is_floating:
-            size = math.prod(side.size for side in tensor.tensor_shape.dim)
-            if size > 1:
-                found[node.name] = Variable(node.name, size, trainable=False)
-    return found
 
 
 def _bare(graph: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+LOOPS = ("Enter", "RefEnter")
+"""Operations that a graph with a loop has."""
 OPENS = {"Enter": 1, "RefEnter": 1, "Switch": 1, "RefSwitch": 1, "Exit": -1, "RefExit": -1, "Merge": -1, "RefMerge": -1}
 """By how many loops and branches what an operation returns lies deeper than what it reads."""
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from fmreport.errors import SourceError, nearest
 from fmreport.sources.architecture import COPY_AGAIN, summary
-from fmreport.sources.graph.flat import STATE, FlatGraph, of_frozen
+from fmreport.sources.graph.flat import FlatGraph, of_frozen
+from fmreport.sources.graph.weights import STATE
 
 ENDLESS = ("Const", "NoOp", "Assert")
 """Operations that nobody reads though they are no result."""

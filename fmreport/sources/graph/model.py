@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import mend, summary
 from fmreport.sources.graph.flat import FlatGraph
+from fmreport.sources.graph.frames import LOOPS
 from fmreport.sources.graph.inlining import capture
 from fmreport.sources.graph.kinds import NORMS
 from fmreport.sources.graph.listing import Reading, listing
@@ -22,6 +24,7 @@ from fmreport.sources.graph.places import Place
 from fmreport.sources.inputs import settled
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing
+from fmreport.sources.randomised import Weight
 from fmreport.sources.traced import TracedModel
 
 FLAG = r"(^|[_/])(is_)?(training|train|learning_phase)($|[_/:])"
@@ -33,8 +36,6 @@ BROKEN = (
 """What TensorFlow says of a graph that cannot be built for any image."""
 INSIDE = "model"
 """The scope into which a graph is imported."""
-
-LOOPS = ("Enter", "RefEnter")
 UNORDERED = MappingProxyType({"_disable_acd": True})
 """Tells TensorFlow not to let a function wait for all operations: it cannot wait for what is inside a loop of old."""
 
@@ -84,6 +85,9 @@ class GraphModel(TracedModel):
             for name, variable in graph.variables.items()
         }
         return listing(found, places, Reading(found, variables), layout, batch=batch, each=self._each)
+
+    def _weights(self) -> Iterable[Weight]:
+        return self._graph.weights
 
     def _place(self, op: Any) -> Place | None:
         scope, _, name = op.name.partition("/")
