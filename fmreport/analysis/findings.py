@@ -1,4 +1,4 @@
-"""A short list of sentences, each made from numbers of the tables by a stated rule, and each able to come out negative."""
+"""A short list of sentences, each made from the tables by a stated rule, and each able to come out negative."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def findings(tables: Tables) -> tuple[Finding, ...]:
 
 _MASK_RULE = (
     "R^2 on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
-    f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of the "
-    "taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best tap "
-    f"reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check fails "
+    f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of "
+    "the taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best "
+    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check fails "
     "but one could not be made"
 )
 
@@ -82,7 +82,8 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     taps, edge, mask = _curves(tables)
     if not len(taps):
         missing = "no mask to read" if not (read["target"] == "mask").any() else "too few taps that are maps"
-        return Finding(subject, UNTESTED, f"Whether maps pass from edges to the mask is not tested: {missing}.", _MASK_RULE)
+        sentence = f"Whether maps pass from edges to the mask is not tested: {missing}."
+        return Finding(subject, UNTESTED, sentence, _MASK_RULE)
     groups = int(read["group"].max()) + 1
     masked = int(read.loc[read["target"] == "mask", "group"].max()) + 1
     drawn = resampling.resamples(groups, masked=masked, seed=tables.seed)
@@ -90,7 +91,7 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     found, change = crossing(edge, mask), float(shift(edge, mask))
     peak, at, count = int(edge.argmax()), int(found.at), len(taps)
     images = int(tables.analyses["progression"].query("quantity == 'mask'")["images"].max())
-    low, high = resampling.interval(shift(spread["edge"], spread["mask"]))
+    low, high = map(float, resampling.interval(shift(spread["edge"], spread["mask"])))
     p = p_of_best(mask, of_nulls(read, taps, groups))
     controls = _control_shifts(tables, taps)
     checks = {
@@ -105,8 +106,8 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps)"
     sentence = (
         f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps, R² {edge[peak]:.2f}); masks are read better "
-        f"than edges {place}, as {found.agreement:.0%} of the taps agree. From the first third of the taps to the last, "
-        f"masks gain {change:+.2f} on edges{_interval(low, high, images)}{_beside(controls)}."
+        f"than edges {place}, as {found.agreement:.0%} of the taps agree. From the first third of the taps to the "
+        f"last, masks gain {change:+.2f} on edges{_interval(low, high, images)}{_beside(controls)}."
     )
     return Finding(subject, verdict, sentence, _MASK_RULE, tuple({taps[peak], taps[min(at, count - 1)]}), _why(checks))
 
@@ -136,7 +137,7 @@ def _control_shifts(tables: Tables, taps: tuple[str, ...]) -> np.ndarray:
 
 def _smallest_p(read: pd.DataFrame) -> float:
     """What p is where no null is as good."""
-    return 1 / (1 + sum(name.startswith(("shuffled", "shifted")) for name in read["target"].unique()))
+    return 1.0 / (1 + sum(str(name).startswith(("shuffled", "shifted")) for name in read["target"].unique()))
 
 
 def _interval(low: float, high: float, images: int) -> str:
@@ -168,7 +169,10 @@ def _why(checks: Mapping[str, bool | None]) -> str:
 
 def _most_mask_like(tables: Tables) -> Finding:
     subject = "the most mask-like tap"
-    rule = f"the tap from which masks are read best on held-out images, if better than masks of no meaning (p at most {SIGNIFICANT})"
+    rule = (
+        "the tap from which masks are read best on held-out images, if better than masks of no meaning "
+        f"(p at most {SIGNIFICANT})"
+    )
     taps, _, mask = _curves(tables)
     if not len(taps):
         return Finding(subject, UNTESTED, "No tap is compared with masks: there are none, or too few maps.", rule)
@@ -180,7 +184,8 @@ def _most_mask_like(tables: Tables) -> Finding:
     if not p <= SIGNIFICANT:
         few = _smallest_p(read) > SIGNIFICANT
         verdict = UNTESTED if few else NOTHING
-        sentence = f"No tap is read better than masks of no meaning are (best: {taps[best]}, R² {mask[best]:.2f}, p {p:.2f})."
+        told = f"best: {taps[best]}, R² {mask[best]:.2f}, p {p:.2f}"
+        sentence = f"From no tap masks are read better than masks of no meaning are ({told})."
         return Finding(subject, verdict, sentence, rule, (taps[best],), "too few masks to compare with" if few else "")
     ends = "" if np.isnan(row["lower"]) else f", 95% interval {row['lower']:.2f} to {row['upper']:.2f}"
     sentence = f"Masks are read best at {taps[best]} (R² {mask[best]:.2f}{ends}, {images} images; p {p:.2f})."
@@ -197,13 +202,14 @@ def _best_channel(tables: Tables) -> Finding:
     table = tables.analyses["selectivity"]
     table = table[(table["tap"] != IMAGE) & table["iou"].notna()]
     if not len(table):
-        return Finding(subject, UNTESTED, "No single channel is compared with masks: it takes two images with masks.", rule)
+        sentence = "No single channel is compared with masks: it takes two images with masks."
+        return Finding(subject, UNTESTED, sentence, rule)
     best = table.loc[table["iou"].idxmax()]
     holds = best["iou_p"] <= SIGNIFICANT / len(table)
     sentence = (
-        f"Channel {int(best['chosen'])} of {best['tap']} outlines the foreground best: IoU {best['iou']:.2f} on images that "
-        f"it was not chosen on, where calling everything foreground gives {best['prevalence']:.2f} and masks of no "
-        f"meaning {best['iou_null']:.2f} more than that by chance; AUROC {best['auroc']:.2f} (p {best['iou_p']:.3f})."
+        f"Channel {int(best['chosen'])} of {best['tap']} outlines the foreground best: IoU {best['iou']:.2f} on images "
+        f"that it was not chosen on, where calling everything foreground gives {best['prevalence']:.2f}; AUROC "
+        f"{best['auroc']:.2f} (p {best['iou_p']:.3f})."
     )
     caveat = "" if holds else "too few images to tell it from the best of many by luck"
     return Finding(subject, SUPPORTED if holds else CONSISTENT, sentence, rule, (str(best["tap"]),), caveat)
@@ -211,7 +217,10 @@ def _best_channel(tables: Tables) -> Finding:
 
 def _idle_channels(tables: Tables) -> Finding:
     subject = "channels that say nothing of their own"
-    rule = "channels whose values are all zero, or all equal, on all probes, or that correlate above 0.99 with an earlier one"
+    rule = (
+        "channels whose values are all zero, or all equal, on all probes, or that correlate above 0.99 with an earlier "
+        "one"
+    )
     silent, constant = tables.channels["silent"].astype(bool), tables.channels["constant"].astype(bool)
     repeats = tables.analyses["redundancy"]
     repeats = repeats[repeats["tap"] != IMAGE]
@@ -223,10 +232,10 @@ def _idle_channels(tables: Tables) -> Finding:
     by_tap = pd.concat([silent_at["tap"], constant_at["tap"], repeats["tap"]]).value_counts(sort=False)
     own = tables.layers.set_index("tap").loc[by_tap.index]
     saved = int((own["parameters"] / own["channels"] * by_tap).sum())
-    most = by_tap.idxmax()
+    most = str(by_tap.index[int(by_tap.to_numpy().argmax())])
     sentence = (
-        f"Of {total:,} channels {counts[0]:,} are silent, {counts[1]:,} constant and {counts[2]:,} near-duplicates, most "
-        f"at {most} ({by_tap[most]:,} of {int(own.loc[most, 'channels']):,}); their own weights are about {saved:,} parameters."
+        f"Of {total:,} channels {counts[0]:,} are silent, {counts[1]:,} constant and {counts[2]:,} near-duplicates, "
+        f"most at {most} ({by_tap[most]:,}); their own weights are about {saved:,} parameters."
     )
     caveat = "on these probes; other images may wake them, and what reads them has weights of its own for them"
     return Finding(subject, SUPPORTED, sentence, rule, tuple(map(str, by_tap.nlargest(3).index)), caveat)
@@ -253,5 +262,6 @@ def _collapse(tables: Tables) -> Finding:
     if not len(places):
         return Finding(subject, NOTHING, "No tap uses far fewer dimensions than all taps before it.", rule)
     tap = str(table["tap"].iloc[places[0]])
-    sentence = f"At {tap} maps vary along {ratios[places[0]]:.1f} dimensions, after {least[places[0] - 1]:.1f} at the least before."
+    before, now = least[places[0] - 1], ratios[places[0]]
+    sentence = f"At {tap} maps vary along {now:.1f} dimensions, after {before:.1f} at the least before."
     return Finding(subject, SUPPORTED, sentence, rule, (tap,))

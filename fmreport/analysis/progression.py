@@ -64,7 +64,7 @@ class Progression:
 
 
 def values(evidence: Evidence, read: pd.DataFrame, weights: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Each quantity `(..., taps)` with the groups counted `weights` `(..., groups)` times; NaN where it is undefined."""
+    """Each quantity `(..., taps)`, the groups counted `weights` `(..., groups)` times; NaN where it is undefined."""
     of_detail = detail.values(evidence, weights)
     return {**r_squared(read, READ, evidence.taps, weights), **{name: of_detail[name] for name in DETAIL}}
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LOOKS = {"edge": ("edges", "o", plots.FIRST), "mask": ("mask", "s", plots.SECOND)}
 """Quantities of the upper panel: label, marker, colour."""
 FINE = "centroid_share"
+ABOVE = (
+    "Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
+    "regression from 64 combinations of channels explains on images that it was not learned from."
+)
 WHITE = 2 / 3
 """The share of white noise, which is as fine as a map can be."""
 
@@ -94,14 +98,13 @@ def _limits(axes: Axes) -> tuple[float, float]:
 
 
 def _caption(run: Run, table: pd.DataFrame) -> str:
-    told = ["Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
-            "regression from 64 combinations of channels explains on images that it was not learned from."]  # fmt: skip
+    told = [ABOVE]
     masks = table[table["quantity"] == "mask"]
     if not len(masks):
         told.append("No probe has a mask that could be read.")
     else:
         images = int(masks["images"].max())
-        told.append(f"{images} images have masks; dotted: the best that is read of masks of other images or shifted ones.")
+        told.append(f"{images} images have masks; dotted: the best that is read of masks of no meaning.")
     told.append("Below: mean frequency of the maps, as a share of the finest that they could hold.")
     bands = table["lower"].notna().any()
     told.append("Bands: 95% intervals, images resampled." if bands else "Fewer than 10 images: no intervals.")
@@ -118,11 +121,9 @@ def _alt(table: pd.DataFrame, taps: list[str]) -> str:
     for quantity, (label, _, _) in LOOKS.items():
         rows = table[(table["quantity"] == quantity) & (table["tap"] != IMAGE)]
         if len(rows):
-            best = rows.loc[rows["value"].idxmax()]
+            best = rows.iloc[int(rows["value"].to_numpy().argmax())]
             last = rows.iloc[-1]
             told.append(
                 f"{label}: best at {best['tap']} with R² {best['value']:.2f}, {last['value']:.2f} at the last map"
             )
     return f"Curves over {len(taps)} taps. {'; '.join(told) or 'Nothing is read'}."
-
-

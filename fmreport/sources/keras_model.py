@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,8 @@ class KerasModel(TracedModel):
             self._model._clear_losses()
         return listing(self._model, calls, layout, batch)
 
-    def _traced(self, then: Callable[[Listing, Any], Any], size: Size, batch: int) -> Any:
-        function = super()._traced(then, size, batch)
+    def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
+        function = super()._traced(then, size, batch, beside)
         self._read |= {id(each.handle): each for each in function.variables}
         return function
 
