@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def batches(
         yield tuple(names), tuple(map(np.stack, zip(*filled, strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Extraction:
     """One model with the taps, probes and preprocessing of a run."""
 
@@ -110,7 +111,7 @@ class Extraction:
     def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
         """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
         measured = self._measured()
-        fast = careful = self._function(measured)
+        fast = careful = self._fast
         covered: set[str] = set()
         shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
         accumulated = {tap.name: _Accumulated() for tap in measured}
@@ -150,6 +151,11 @@ class Extraction:
             maps = function(*images)
             for i, name in enumerate(part):
                 yield name, {tap.name: np.asarray(maps[str(tap.order)][i], np.float32) for tap in taps}
+
+    @cached_property
+    def _fast(self) -> Callable[..., dict[str, Parts]]:
+        """Built once, however often the probes are measured: a model's weights may change meanwhile."""
+        return self._function(self._measured())
 
     def _measured(self) -> tuple[Tap, ...]:
         """The taps, behind the image itself where there are scenes."""

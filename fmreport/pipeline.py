@@ -14,7 +14,7 @@ import pandas as pd
 
 from fmreport import analysis, figures, layers, probes, sources, tiles
 from fmreport import config as settings
-from fmreport.analysis import Evidence
+from fmreport.analysis import Evidence, progression
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
@@ -102,6 +102,7 @@ def run(
     extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes)
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
+    randomised = _randomised(extraction, config.controls.randomised, displayed, watch)
     with drafting(destination, force=force) as draft:
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
@@ -123,6 +124,7 @@ def run(
         evidence = _evidence(tables, taps, scenes)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
+        draft.write_table("controls", progression.controls([_evidence(each, taps, scenes) for each in randomised]))
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -236,6 +238,15 @@ def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory:
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
     draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
+
+
+def _randomised(extraction: Extraction, count: int, displayed: Sequence[str], watch: Watch) -> list[Tables]:
+    """What the same probes give with permuted weights, as often as the config asks."""
+    made = []
+    for seed in range(1, count + 1):
+        with watch.stage(f"Control {seed} of {count}") as advance, extraction.model.randomised(seed):
+            made.append(extraction.measure(displayed, advance))
+    return made
 
 
 def _evidence(tables: Tables, taps: Sequence[Tap], scenes: Scenes) -> Evidence:

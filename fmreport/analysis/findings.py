@@ -71,8 +71,8 @@ _MASK_RULE = (
     "R^2 on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
     f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of "
     "the taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best "
-    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check fails "
-    "but one could not be made"
+    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check "
+    "fails but one could not be made"
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -61,6 +61,30 @@ class Progression:
             frames.append(frame.assign(lower=lower, upper=upper, images=images, null=null, p=p))
         table = pd.concat(frames, ignore_index=True)
         return table[table["value"].notna()][names].reset_index(drop=True)
+
+
+CONTROLS = (
+    Column("seed", "count", "number of the model with randomised weights, from 1"),
+    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+    Column("quantity", "", "as in progression"),
+    Column("value", "1", "the quantity with these weights"),
+)
+"""Columns of the table of controls."""
+
+
+def controls(randomised: Sequence[Evidence]) -> pd.DataFrame:
+    """The same quantities of models with randomised weights, one row per model, tap and quantity."""
+    frames = []
+    for seed, evidence in enumerate(randomised, 1):
+        read = readability.Readability().table(evidence)
+        found = values(evidence, read, np.ones(len(evidence.sizes), np.int64))
+        frames += [
+            pd.DataFrame({"seed": seed, "tap": evidence.taps, "quantity": name, "value": found[name]})
+            for name in QUANTITIES
+        ]
+    names = [column.name for column in CONTROLS]
+    table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+    return table[table["value"].notna()][names].reset_index(drop=True)
 
 
 def values(evidence: Evidence, read: pd.DataFrame, weights: np.ndarray) -> Mapping[str, np.ndarray]:
