@@ -13,6 +13,7 @@ import pandas as pd
 from fmreport.errors import ProbeError, SourceError
 from fmreport.measures import Measure, Sum, derive, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
+from fmreport.measures.draw import Draw
 from fmreport.measures.gather import gather, groups
 from fmreport.measures.scene import Scene
 from fmreport.probes import Preprocess, ProbeSet
@@ -41,13 +42,16 @@ class Tables:
     unseen: dict[str, Parts]
     """Per tap, the channels' sums over the probes whose maps are not shown (over all, where all are shown)."""
     grouped: dict[str, Parts]
-    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`; see `Scenes.group`."""
+    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`, see `Scenes.group`; and
+    what is drawn from probes with masks, `(2, slots, ...)`, see `Draw`."""
 
 
 @dataclass(slots=True)
 class _Accumulated:
     """Everything about one tap that grows with the probes by addition, or by one row each."""
 
+    draw: Draw
+    """What is kept of the places of images with masks."""
     rows: list[Parts] = field(default_factory=list)
     bins: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
     channels: Parts = field(default_factory=dict)
@@ -114,7 +118,8 @@ class Extraction:
         fast = careful = self._fast
         covered: set[str] = set()
         shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
-        accumulated = {tap.name: _Accumulated() for tap in measured}
+        draw = self._draw(measured)
+        accumulated = {tap.name: _Accumulated(draw) for tap in measured}
         done = 0
         for names, arrays in batches(self.probes, self.preprocess, self.batch, self.scenes):
             by_tap = fast(*arrays)
@@ -161,6 +166,10 @@ class Extraction:
         """The taps, behind the image itself where there are scenes."""
         return self.taps if self.scenes is None else (image(self.preprocess.size), *self.taps)
 
+    def _draw(self, measured: Sequence[Tap]) -> Draw:
+        images = 0 if self.scenes is None else len(self.scenes.masked)
+        return Draw(images, sum(tap.channels for tap in measured if len(tap.grid) == 2))
+
     def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[..., dict[str, Parts]]:
         planes = () if self.scenes is None else self.scenes.planes
         inputs = Inputs(self.preprocess.size, self.batch, planes)
@@ -182,7 +191,7 @@ class Extraction:
         into.rows.append({"probe": np.array(names, object), **summed, **derived})
         if "count" in parts:
             into.bins += parts["count"].sum(axis=0)
-        self._add_grouped(into.grouped, names, parts)
+        self._add_grouped(into, names, parts)
         into.channels = _merged(per_channel, into.channels, merge(per_channel, parts, axis=0))
         unseen = np.array([name not in shown for name in names])
         if unseen.any():
@@ -192,14 +201,20 @@ class Extraction:
                 merge(per_channel, {s.name: parts[s.name][unseen] for s in per_channel}, axis=0),
             )
 
-    def _add_grouped(self, into: Parts, names: tuple[str, ...], parts: Parts) -> None:
+    def _add_grouped(self, into: _Accumulated, names: tuple[str, ...], parts: Parts) -> None:
         if self.scenes is None:
             return
         places = [self.scenes.group[name] for name in names]
         for value in (s.name for s in self._sums("group") if s.name in parts):
-            if value not in into:
-                into[value] = np.zeros((self.scenes.groups, *parts[value].shape[1:]), parts[value].dtype)
-            np.add.at(into[value], places, parts[value])
+            if value not in into.grouped:
+                into.grouped[value] = np.zeros((self.scenes.groups, *parts[value].shape[1:]), parts[value].dtype)
+            np.add.at(into.grouped[value], places, parts[value])
+        numbers = {row: self.scenes.place[name] for row, name in enumerate(names) if name in self.scenes.place}
+        for value in (s.name for s in self._sums("place") if s.name in parts):
+            rows = parts[value][list(numbers)]
+            if value not in into.grouped:
+                into.grouped[value] = np.zeros((*into.draw.shape(rows.shape[1]), *rows.shape[2:]), rows.dtype)
+            into.draw.keep(into.grouped[value], rows, tuple(numbers.values()))
 
     def _tables(self, accumulated: Mapping[str, _Accumulated]) -> Tables:
         samples, channels, histograms = [], [], []

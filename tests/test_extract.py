@@ -179,7 +179,8 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     for frame in (tables.samples, tables.channels, tables.histograms, summary):
         assert set(frame.columns) <= set(known)
     used = {name for frame in (tables.samples, tables.channels, tables.histograms, summary) for name in frame.columns}
-    assert set(known) == used | {column.name for column in (*LAYERS, *INVENTORY, *BLOCKS)}
+    of_maps = {s.name for measure in load() if measure.of_maps for s in measure.sums if s.per == "image"}
+    assert set(known) == used | of_maps | {column.name for column in (*LAYERS, *INVENTORY, *BLOCKS)}
 
 
 def test_counts_and_states_have_their_types() -> None:

@@ -58,14 +58,14 @@ def test_groups_hold_every_tap_once_and_only_equals(drawn: list[tuple[tuple[int,
 
 
 def test_every_measure_declares_what_it_returns() -> None:
-    scene = Scene(tf.ones((6, 3, 3, 2)), ("kept", "edge"))
+    scene = Scene(tf.ones((6, 14, 10, 4)), ("kept", "edge", "mask", "shuffled 1"))
     (together,) = gather(load(), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene)
     measures = load()
     assert set(together) == {s.name for measure in measures for s in measure.sums}
     for measure in measures:
         for s in measure.sums:
-            shape = tuple(together[s.name].shape)
-            assert shape == {"channel": (6, 4), "image": (6,), "bin": (6, BINS), "group": (6, *shape[1:])}[s.per]
+            shape = together[s.name].shape
+            assert shape == {"channel": (6, 4), "image": (6,), "bin": (6, BINS)}.get(s.per, (6, *shape[1:]))
 
 
 @pytest.mark.parametrize("kind", ["relu", "signed", "some_signed_images", "zeros"])

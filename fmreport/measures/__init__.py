@@ -27,6 +27,8 @@ MEASURES = {
     "treves_rolls": "fmreport.measures.treves_rolls:TrevesRolls",
     "distribution": "fmreport.measures.distribution:Distribution",
     "detail": "fmreport.measures.detail:Detail",
+    "regions": "fmreport.measures.regions:Regions",
+    "drawn": "fmreport.measures.drawn:Drawn",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
 
@@ -39,9 +41,10 @@ class Sum:
     """One gathered quantity and the way in which its parts combine."""
 
     column: Column
-    per: Literal["channel", "image", "bin", "group"]
+    per: Literal["channel", "image", "bin", "group", "place"]
     """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`; `group`: `(B, ...)`, any shape, summed over the images
-    of each of a few groups instead of over all (see `fmreport.probes.scenes`)."""
+    of each of a few groups instead of over all (see `fmreport.probes.scenes`); `place`: `(B, P, ...)`, values at single
+    positions, of which a few are drawn from every image with a mask and kept (see `fmreport.measures.draw`)."""
     combine: Literal["add", "min", "max"] = "add"
 
     @property

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
+from fmreport.measures.places import scattered
 from fmreport.measures.projection import WIDTH, lattice, projection
 from fmreport.measures.reduce import greatest, least
 from fmreport.measures.scene import Shown
@@ -60,6 +61,13 @@ class Activations:
         rows, columns = (lattice(side) for side in self.values.shape[1:3])
         shown = Shown(self.shown.planes, self.shown.values[:, rows, columns], self.shown.weight[:, rows, columns])
         return self.projected[:, rows, columns], shown
+
+    @cached_property
+    def scattered(self) -> tuple[Any, Shown]:
+        """Of maps, `(B, P, C)` values of all channels, and what is shown, at the P `places` of a coarse lattice."""
+        assert self.shown is not None
+        shown = Shown(self.shown.planes, scattered(self.shown.values), scattered(self.shown.weight))
+        return scattered(self.values), shown
 
     @cached_property
     def minimum(self) -> Any:

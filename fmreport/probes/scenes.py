@@ -35,7 +35,7 @@ class Scenes:
         places = np.unique(np.linspace(0, len(self.masked) - 1, min(BANK, len(self.masked))).astype(int))
         banked = [self.masked[place] for place in places]
         self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
-        self._place = {name: place for place, name in enumerate(self.masked)}
+        self.place = {name: place for place, name in enumerate(self.masked)}
         others = len(banked) - 1
         self._shuffles = min(NULLS, others)
         nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", NULLS))
@@ -70,11 +70,11 @@ class Scenes:
     def _masks(self, probe: Probe, mask: np.ndarray) -> list[np.ndarray]:
         """The planes from `mask` to the last null, in their order."""
         nothing = np.zeros(mask.shape, np.float32)
-        if probe.name not in self._place:
+        if probe.name not in self.place:
             return [nothing] * (2 + self._shuffles + NULLS)
         others = [other for name, other in self._bank.items() if name != probe.name]
         prior = np.mean(others, axis=0, dtype=np.float32) if others else nothing
-        start = self._place[probe.name]
+        start = self.place[probe.name]
         shuffled = [others[(start + i) % len(others)] for i in range(self._shuffles)]
         return [mask, prior, *shuffled, *self._shifted(mask, start)]
 
