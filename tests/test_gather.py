@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fmreport.measures import load
 from fmreport.measures.bins import BINS
 from fmreport.measures.gather import SMALL, TOGETHER, gather, groups
+from fmreport.measures.scene import Scene
 
 
 def test_taps_measured_together_are_measured_alike() -> None:
@@ -57,12 +58,15 @@ def test_groups_hold_every_tap_once_and_only_equals(drawn: list[tuple[tuple[int,
 
 
 def test_every_measure_declares_what_it_returns() -> None:
-    (together,) = gather(load(), {"x": tf.ones((6, 7, 5, 4))}, [("x",)])
+    planes = ("kept", "edge", "mask", "prior", "shuffled 1", "shifted 1", "red", "green", "blue")
+    scene = Scene(tf.ones((6, 14, 10, len(planes))), planes)
+    (together,) = gather(load(), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene)
     measures = load()
     assert set(together) == {s.name for measure in measures for s in measure.sums}
     for measure in measures:
         for s in measure.sums:
-            shape = {"channel": (6, 4), "image": (6,), "bin": (6, BINS)}[s.per]
+            any_shape = (6, *together[s.name].shape[1:])
+            shape = {"channel": (6, 4), "image": (6,), "bin": (6, BINS), "group": any_shape}[s.per]
             assert together[s.name].shape == shape
 
 

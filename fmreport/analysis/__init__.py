@@ -15,7 +15,9 @@ import pandas as pd
 
 from fmreport.records import Column
 
-ANALYSES: dict[str, str] = {}
+ANALYSES = {
+    "readability": "fmreport.analysis.readability:Readability",
+}
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
 

@@ -26,6 +26,7 @@ MEASURES = {
     "hoyer": "fmreport.measures.hoyer:Hoyer",
     "treves_rolls": "fmreport.measures.treves_rolls:TrevesRolls",
     "distribution": "fmreport.measures.distribution:Distribution",
+    "readability": "fmreport.measures.readability:Readability",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
 
