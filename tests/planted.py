@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from fmreport.extract import Extraction
 from fmreport.probes import Preprocess
-from fmreport.records import Layer, Probe, Tap
+from fmreport.probes.scenes import Scenes
+from fmreport.records import Layer, Probe, ProbeFact, Tap
 from fmreport.sources import Identity, InputSpec
 from fmreport.sources.randomised import permuted
 
@@ -113,3 +114,42 @@ def extraction(
     if order is not None:
         probes = probes.named([f"p{i}" for i in order])
     return Extraction(model, model.taps, probes, Preprocess((1, 1)), batch)  # type: ignore[arg-type]
+
+
+@dataclass
+class Pictures:
+    """A `ProbeSet` of images `(probes, H, W, 3)`, whose first values must be their numbers, with masks or None."""
+
+    images: np.ndarray
+    masks: Sequence[np.ndarray | None]
+    numbers: Sequence[int] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`p0`, `p1`, ..."""
+        return tuple(f"p{number}" for number in self.numbers or range(len(self.images)))
+
+    @property
+    def facts(self) -> tuple[ProbeFact, ...]:
+        """As the manifest has them."""
+        size = self.images.shape[1:3]
+        return tuple(ProbeFact(p.name, p.name, "", size, p.mask is not None) for p in self)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Probe]:
+        for name in self.names:
+            number = int(name[1:])
+            yield Probe(name, self.images[number], name, "", self.masks[number])
+
+    def named(self, names: Sequence[str]) -> Pictures:
+        """Those of that name, in that order."""
+        return Pictures(self.images, self.masks, [int(name[1:]) for name in names])
+
+
+def extraction_of(activations: Mapping[str, np.ndarray], pictures: Pictures, *, batch: int = 2) -> Extraction:
+    """An extraction of given activations, with what the pictures show."""
+    model, preprocess = Planted(activations), Preprocess(pictures.images.shape[1:3])
+    scenes = Scenes(pictures, preprocess)  # type: ignore[arg-type]
+    return Extraction(model, model.taps, pictures, preprocess, batch, scenes)  # type: ignore[arg-type]

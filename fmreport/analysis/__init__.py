@@ -16,7 +16,9 @@ import pandas as pd
 from fmreport.records import Column
 
 ANALYSES: dict[str, str] = {
+    "progression": "fmreport.analysis.progression:Progression",
     "detail": "fmreport.analysis.detail:Detail",
+    "readability": "fmreport.analysis.readability:Readability",
     "selectivity": "fmreport.analysis.selectivity:Selectivity",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""

@@ -29,6 +29,7 @@ MEASURES = {
     "detail": "fmreport.measures.detail:Detail",
     "regions": "fmreport.measures.regions:Regions",
     "drawn": "fmreport.measures.drawn:Drawn",
+    "readability": "fmreport.measures.readability:Readability",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
 

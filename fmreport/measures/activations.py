@@ -7,7 +7,7 @@ from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
 from fmreport.measures.places import scattered
-from fmreport.measures.projection import WIDTH, lattice, projection
+from fmreport.measures.projection import narrowed, thinned
 from fmreport.measures.reduce import greatest, least
 from fmreport.measures.scene import Shown
 
@@ -47,20 +47,15 @@ class Activations:
     @cached_property
     def projected(self) -> Any:
         """`(B, *spatial, D)`: the channels, or `WIDTH` fixed random orthonormal combinations where there are more."""
-        from keras import ops
-
-        channels = self.values.shape[-1]
-        if channels <= WIDTH:
-            return self.values
-        return ops.matmul(self.values, ops.cast(projection(channels), self.values.dtype))
+        return narrowed(self.values)
 
     @cached_property
     def sampled(self) -> tuple[Any, Shown]:
         """`projected` and `shown` of maps at every n-th row and column, so that no side has more than `LATTICE`."""
         assert self.shown is not None
-        rows, columns = (lattice(side) for side in self.values.shape[1:3])
-        shown = Shown(self.shown.planes, self.shown.values[:, rows, columns], self.shown.weight[:, rows, columns])
-        return self.projected[:, rows, columns], shown
+        shown = Shown(self.shown.planes, thinned(self.shown.values), thinned(self.shown.weight))
+        values = thinned(self.values)
+        return self.projected if values is self.values else narrowed(values), shown
 
     @cached_property
     def scattered(self) -> tuple[Any, Shown]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -30,3 +31,22 @@ def lattice(side: int, most: int = LATTICE) -> slice:
     """Every n-th of `side` positions, from the middle of the first n: at most so many."""
     step = -(-side // most)
     return slice((step - 1) // 2, None, step)
+
+
+def narrowed(values: Any) -> Any:
+    """`(..., C)` in `WIDTH` combinations of the channels where there are more than so many; else as it is."""
+    from keras import ops
+
+    channels = values.shape[-1]
+    return values if channels <= WIDTH else ops.matmul(values, ops.cast(projection(channels), values.dtype))
+
+
+def thinned(maps: Any) -> Any:
+    """`(B, H, W, ...)` at the positions of the `lattice`; the very same where these are all."""
+    from keras import ops
+
+    for axis, side in ((1, maps.shape[1]), (2, maps.shape[2])):
+        if side > LATTICE:
+            # Not by a slice: where it has a step, values are copied one by one, which takes fifteen times as long.
+            maps = ops.take(maps, np.arange(side)[lattice(side)], axis=axis)
+    return maps
