@@ -204,7 +204,7 @@ def _best_channel(tables: Tables) -> Finding:
     if not len(table):
         sentence = "No single channel is compared with masks: it takes two images with masks."
         return Finding(subject, UNTESTED, sentence, rule)
-    best = table.loc[table["iou"].idxmax()]
+    best = table.iloc[int(table["iou"].to_numpy().argmax())]
     holds = best["iou_p"] <= SIGNIFICANT / len(table)
     sentence = (
         f"Channel {int(best['chosen'])} of {best['tap']} outlines the foreground best: IoU {best['iou']:.2f} on images "
