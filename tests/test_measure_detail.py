@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import spectra
+from hypothesis import given
+from hypothesis import strategies as st
 from planted import extraction
 from spectra import NAMES, columns, sums
 
 from fmreport.extract import Extraction, Tables
-from fmreport.measures.detail import DEVIATION, LINES
+from fmreport.measures.detail import CHANGE, DEVIATION, LINES, RUN, some_channels
 from fmreport.measures.projection import WIDTH, lattice, projection
 from fmreport.measures.spectrum import FREQUENCIES, MOMENT, PER_CYCLE, POWER, basis
 from fmreport.records import IMAGE, Probe
@@ -46,16 +48,23 @@ def test_the_spectrum_is_that_of_a_fourier_transform(shape: tuple[int, ...], dty
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 9, 3), (80, 3, 2), (2, 2, 5), (100, 130, 90)], ids=str)
 def test_total_variation_is_that_of_neighbours_on_some_lines_of_some_channels(shape: tuple[int, ...]) -> None:
     values = noise(2, *shape) * np.arange(1, shape[-1] + 1, dtype=np.float32)
-    some = values[..., lattice(shape[-1], WIDTH)].astype(np.float64)
-    ratios = []
+    some = values[..., some_channels(shape[-1])].astype(np.float64)
+    rows, columns_ = lattice(shape[0], LINES), lattice(shape[1], LINES)
+    deviation = some.std(axis=(1, 2)).mean(axis=-1)
+    changes = [np.abs(np.diff(some[:, rows], axis=2)).mean(axis=(1, 2, 3))]
     if shape[0] > 1:
-        columns_of = some[:, :, lattice(shape[1], LINES)]
-        change = np.abs(np.diff(columns_of, axis=1)).mean(axis=(1, 2)).mean(axis=-1)
-        ratios.append(change / columns_of.std(axis=(1, 2)).mean(axis=-1))
-    rows_of = some[:, lattice(shape[0], LINES)]
-    change = np.abs(np.diff(rows_of, axis=2)).mean(axis=(1, 2)).mean(axis=-1)
-    ratios.append(change / rows_of.std(axis=(1, 2)).mean(axis=-1))
-    np.testing.assert_allclose(columns(values)["total_variation"], np.mean(ratios, axis=0), rtol=1e-5)
+        changes.append(np.abs(np.diff(some[:, :, columns_], axis=1)).mean(axis=(1, 2, 3)))
+    expected = np.mean(changes, axis=0) / deviation
+    np.testing.assert_allclose(columns(values)["total_variation"], expected, rtol=1e-5)
+
+
+@given(st.integers(1, 5000))
+def test_some_channels_are_spread_over_all_of_them(channels: int) -> None:
+    some = some_channels(channels)
+    assert min(channels, WIDTH // 2) <= len(some) <= WIDTH
+    gaps = np.diff([-1, *some, channels])
+    assert gaps.min() >= 1
+    assert gaps.max() <= (channels / RUN + 1 if channels > WIDTH else 1)
 
 
 @pytest.mark.parametrize("side", [4, 5, 14, 57])
@@ -184,8 +193,9 @@ def test_a_single_row_changes_along_itself() -> None:
     expected = 1 / np.std([0, 1, 3, 3])
     assert columns(row)["total_variation"][0] == pytest.approx(expected, rel=1e-6)
     assert columns(row.swapaxes(1, 2))["total_variation"][0] == pytest.approx(expected, rel=1e-6)
-    assert np.isnan(sums(row)["variation"][0, 0, 0])
-    assert sums(row)["variation"][0, 0, DEVIATION] == pytest.approx(np.std([0, 1, 3, 3]))
+    (made,) = sums(row)["variation"]
+    assert np.isnan(made[CHANGE]).tolist() == [True, False]
+    assert made[DEVIATION] == pytest.approx(np.std([0, 1, 3, 3]))
 
 
 @pytest.mark.parametrize("shape", [(9,), (11, 3), (3, 2, 4, 3)])

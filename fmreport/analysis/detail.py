@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from fmreport.analysis import Evidence
-from fmreport.measures.detail import CHANGE, CHANGE_PER_IMAGE, of_axes, relative
+from fmreport.measures.detail import CHANGE, CHANGE_PER_IMAGE, VARIATION_SOURCE, of_axes, relative
 from fmreport.measures.spectrum import (
     FREQUENCIES,
     PER_CYCLE,
     POWER,
     SMALLEST,
+    SOURCE,
     centroid,
     high_frequency,
     nyquist,
@@ -23,6 +24,7 @@ from fmreport.records import Column
 
 LARGE_ENOUGH = 28
 """Elements along the shorter side below which a slope would be noise."""
+NOISE = "white noise: 3/4"
 FIRST = 2
 """Cycles per image at which a slope begins: around 1, the mean that is removed takes power with it."""
 
@@ -33,20 +35,16 @@ class Detail:
     columns = (
         Column("tap", "", "name of the tap"),
         Column("nyquist", "cycles per image", "finest detail that the map can hold: half of its shorter side"),
-        Column("centroid", "cycles per image", "mean frequency, weighted by power, up to the map's Nyquist frequency"),
-        Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3"),
         Column(
-            "band",
-            "cycles per image",
-            "the common band: Nyquist frequency of the coarsest of these maps, of those with 4 elements a side or more",
+            "centroid", "cycles per image", "mean frequency, weighted by power, up to the Nyquist frequency", SOURCE
         ),
-        Column("centroid_common", "cycles per image", "mean frequency, weighted by power, within the common band"),
-        Column("high_frequency", "1", "share of the power above half of the map's Nyquist frequency; white noise: 3/4"),
+        Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3", SOURCE),
         Column(
-            "high_frequency_common",
-            "1",
-            "of the power within the common band, the share in its upper half; white noise: 3/4",
+            "band", "cycles per image", "the common band: up to the Nyquist frequency of the coarsest of these maps"
         ),
+        Column("centroid_common", "cycles per image", "mean frequency, weighted by power, in the common band", SOURCE),
+        Column("high_frequency", "1", f"share of the power above half of the Nyquist frequency; {NOISE}", SOURCE),
+        Column("high_frequency_common", "1", f"share of the common band's power in its upper half; {NOISE}", SOURCE),
         Column(
             "slope",
             "1",
@@ -54,11 +52,9 @@ class Detail:
             f"below {LARGE_ENOUGH} x {LARGE_ENOUGH}",
             "Field 1987, doi 10.1364/JOSAA.4.002379",
         ),
-        Column("total_variation_y", "1", "mean |difference| from row to row, in standard deviations"),
-        Column("total_variation_x", "1", "mean |difference| from column to column, in standard deviations"),
-        Column(
-            "total_variation", "1", "mean |difference| of neighbours, in standard deviations; white noise: 2/sqrt(pi)"
-        ),
+        Column("total_variation_y", "1", "mean |difference| from row to row, in standard deviations", VARIATION_SOURCE),
+        Column("total_variation_x", "1", "the same from column to column", VARIATION_SOURCE),
+        Column("total_variation", "1", "mean of both axes; white noise: 2/sqrt(pi)", VARIATION_SOURCE),
         Column("gradient", "1", "total variation times the size of the grid: in standard deviations per image"),
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
 from fmreport.measures.places import scattered
 from fmreport.measures.projection import narrowed, thinned
-from fmreport.measures.reduce import greatest, least
+from fmreport.measures.reduce import greatest, least, total
 from fmreport.measures.scene import Shown
 
 
@@ -79,6 +80,39 @@ class Activations:
 
         values = self.values if self.valid is None else ops.where(self.valid, self.values, -float("inf"))
         return greatest(values)
+
+    @property
+    def positions(self) -> int:
+        """Values of a channel of one image, finite or not."""
+        return math.prod(self.values.shape[1:-1])
+
+    @cached_property
+    def missing(self) -> Any:
+        """`(B, C)` float64 numbers of values that are not finite; a single 0 where all are."""
+        from keras import ops
+
+        if self.valid is None:
+            return ops.zeros((), dtype="float64")
+        return self.positions - total(ops.cast(self.valid, self.values.dtype))
+
+    @cached_property
+    def total(self) -> Any:
+        """`(B, C)` float64 sums of the finite values."""
+        return total(self.values)
+
+    @cached_property
+    def pivot(self) -> Any:
+        """`(B, C)` means of the finite values, rounded to their format; 0 where there is none."""
+        from keras import ops
+
+        return ops.cast(self.total / ops.maximum(self.positions - self.missing, 1), self.values.dtype)
+
+    @cached_property
+    def about_pivot(self) -> Any:
+        """`(B, C)` float64 sums of squares about it, those of the zeros among them that stand for NaN and Inf."""
+        from keras import ops
+
+        return total(ops.square(self.values - ops.expand_dims(self.pivot, axis=self.spatial)))
 
     @cached_property
     def bins(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,17 @@ from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
 from fmreport.measures.projection import WIDTH, lattice
 from fmreport.measures.reduce import total
-from fmreport.measures.spectrum import centroid, high_frequency, nyquist, profile, ratio
+from fmreport.measures.spectrum import SOURCE, centroid, high_frequency, nyquist, profile, ratio
 from fmreport.records import Column
 
 LINES = 28
 """Rows, and columns, along which neighbours are compared, at most: what lies between them differs little."""
-CHANGE, CHANGE_PER_IMAGE, DEVIATION = range(3)
-"""What the last axis of `variation` `(..., 2, 3)` holds, of columns (from row to row) and of rows."""
-RANDOM = "white noise: 2/sqrt(pi)"
+RUN = 8
+"""Channels that are taken side by side, where their number allows: one by one takes four times as long."""
+CHANGE, CHANGE_PER_IMAGE, DEVIATION = slice(0, 2), slice(2, 4), slice(4, 5)
+"""What the last axis of `variation` `(..., 5)` holds: changes from row to row and from column to column, the same times
+the size of the grid, and deviation."""
+VARIATION_SOURCE = "Rudin, Osher & Fatemi 1992, per axis and normalised"
 
 
 class Detail:
@@ -41,7 +45,7 @@ class Detail:
             Column(
                 "variation",
                 "activation",
-                "along columns and along rows: mean |difference| of neighbours, that times the size of the grid, and "
+                "mean |difference| from row to row and from column to column, both times the size of the grid, and "
                 f"standard deviation; mean over up to {WIDTH} channels",
             ),
             "group",
@@ -53,16 +57,20 @@ class Detail:
                 "centroid",
                 "cycles per image",
                 "mean frequency, weighted by power, up to the map's own Nyquist frequency",
+                SOURCE,
             ),
             ("sample",),
         ),
         Derived(
-            Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3"),
+            Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3", SOURCE),
             ("sample",),
         ),
         Derived(
             Column(
-                "high_frequency", "1", "share of the power above half of the map's Nyquist frequency; white noise: 3/4"
+                "high_frequency",
+                "1",
+                "share of the power above half of the map's Nyquist frequency; white noise: 3/4",
+                SOURCE,
             ),
             ("sample",),
         ),
@@ -70,8 +78,8 @@ class Detail:
             Column(
                 "total_variation",
                 "1",
-                f"mean |difference| of neighbours, in standard deviations, mean of both axes; {RANDOM}",
-                "Rudin, Osher & Fatemi 1992, per axis and normalised",
+                "mean |difference| of neighbours, in standard deviations, mean of both axes; white noise: 2/sqrt(pi)",
+                VARIATION_SOURCE,
             ),
             ("sample",),
         ),
@@ -101,7 +109,7 @@ class Detail:
         }
 
 
-def relative(variation: np.ndarray, which: int) -> np.ndarray:
+def relative(variation: np.ndarray, which: slice) -> np.ndarray:
     """`(..., 2)` changes in standard deviations; NaN along an axis of one element, and where all is constant."""
     return ratio(variation[..., which], variation[..., DEVIATION])
 
@@ -112,8 +120,15 @@ def of_axes(both: np.ndarray) -> np.ndarray:
     return ratio(np.where(defined, both, 0).sum(axis=-1), defined.sum(axis=-1))
 
 
+def some_channels(channels: int) -> np.ndarray:
+    """Up to `WIDTH` of so many, in runs that are spread evenly."""
+    run = math.gcd(channels, RUN)
+    firsts = np.arange(0, channels, run)[lattice(channels // run, WIDTH // run)]
+    return np.add.outer(firsts, np.arange(run)).ravel()
+
+
 def _variation(x: Activations) -> Any:
-    """`(B, 2, 3)` float64, each a mean over channels.
+    """`(B, 5)` float64, each a mean over channels.
 
     Changes of all channels over deviations of all channels are what channels of any scale have in common: noise has
     the same ratio whether or not its channels are equally strong, and one that never changes counts for nothing.
@@ -121,24 +136,38 @@ def _variation(x: Activations) -> Any:
     from keras import ops
 
     height, width, channels = x.values.shape[1:]
+    some = some_channels(channels)
     # Of channels as they are: combined at random, sparse maps would look like noise.
-    some = np.arange(channels)[lattice(channels, WIDTH)]
-    maps = x.values if len(some) == channels else ops.take(x.values, some, axis=-1)
-    varied = ops.cast(ops.take(x.minimum < x.maximum, some, axis=-1), "float64")
-    down = ops.take(maps, np.arange(width)[lattice(width, LINES)], axis=2)
-    across = ops.take(maps, np.arange(height)[lattice(height, LINES)], axis=1)
-    return ops.stack([_along(down, 1, varied), _along(across, 2, varied)], axis=1)
+    maps = x.values if len(some) == channels else _taken(x.values, some)
+    down = _change(ops.take(maps, np.arange(width)[lattice(width, LINES)], axis=2), axis=1)
+    across = _change(ops.take(maps, np.arange(height)[lattice(height, LINES)], axis=1), axis=2)
+    deviation = ops.mean(ops.take(_deviation(x), some, axis=-1), axis=-1)
+    return ops.stack([down, across, height * down, width * across, deviation], axis=-1)
 
 
-def _along(lines: Any, axis: int, varied: Any) -> Any:
-    """`(B, 3)` float64 of `(B, H, W, C)` along an axis; where it has one element, no neighbours: NaN."""
+def _taken(values: Any, some: np.ndarray) -> Any:
+    """Those of the channels of `(B, H, W, C)`, run by run."""
     from keras import ops
 
-    side, positions = lines.shape[axis], lines.shape[1] * lines.shape[2]
-    mean = ops.cast(total(lines) / positions, lines.dtype)
-    deviation = ops.sqrt(total(ops.square(lines - mean[:, None, None])) / positions)
-    change = deviation * np.nan
-    if side > 1:
-        steps = lines[:, 1:] - lines[:, :-1] if axis == 1 else lines[:, :, 1:] - lines[:, :, :-1]
-        change = total(ops.abs(steps)) / (positions - positions // side)
-    return ops.mean(ops.stack([change, side * change, deviation * varied], axis=-1), axis=1)
+    run = math.gcd(values.shape[-1], RUN)
+    by_run = ops.reshape(values, (*values.shape[:-1], values.shape[-1] // run, run))
+    return ops.reshape(ops.take(by_run, some[::run] // run, axis=-2), (*values.shape[:-1], len(some)))
+
+
+def _change(lines: Any, axis: int) -> Any:
+    """`(B,)` float64 mean |difference| of neighbours along an axis of `(B, H, W, C)`; NaN where there is none."""
+    from keras import ops
+
+    if lines.shape[axis] == 1:
+        return ops.full((lines.shape[0],), np.nan, dtype="float64")
+    steps = lines[:, 1:] - lines[:, :-1] if axis == 1 else lines[:, :, 1:] - lines[:, :, :-1]
+    return ops.mean(total(ops.abs(steps)), axis=-1) / (steps.shape[1] * steps.shape[2])
+
+
+def _deviation(x: Activations) -> Any:
+    """`(B, C)` float64 standard deviation over all positions; 0 where all finite values are equal."""
+    from keras import ops
+
+    shift = x.total / x.positions - ops.cast(x.pivot, "float64")
+    variance = x.about_pivot / x.positions - shift * shift
+    return ops.where(x.minimum < x.maximum, ops.sqrt(ops.maximum(variance, 0)), 0)

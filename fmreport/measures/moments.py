@@ -8,7 +8,6 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
-from fmreport.measures.reduce import total
 from fmreport.records import Column
 
 
@@ -31,20 +30,12 @@ class Moments:
         """Sums in float64. Squares are taken about the channel's mean, so that a large mean hides no small variance."""
         from keras import ops
 
-        values, positions = x.values, float(np.prod(x.values.shape[1:-1]))
-        sums = total(values)
-        missing = ops.zeros((), dtype="float64")
-        if x.valid is not None:
-            missing = positions - total(ops.cast(x.valid, values.dtype))
-        n = positions - missing
-        pivot = ops.cast(sums / ops.maximum(n, 1), values.dtype)
-        spread = ops.expand_dims(pivot, axis=x.spatial)
-        exact = ops.cast(pivot, "float64")
+        exact, n = ops.cast(x.pivot, "float64"), x.positions - x.missing
         # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
-        about = total(ops.square(values - spread)) - missing * exact * exact
+        about = x.about_pivot - x.missing * exact * exact
         return {
-            "total": sums,
-            "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
+            "total": x.total,
+            "squares": ops.maximum(about + exact * (2 * x.total - n * exact), 0),
             "minimum": x.minimum,
             "maximum": x.maximum,
         }

@@ -15,6 +15,7 @@ import numpy as np
 
 PER_CYCLE = 4
 """Rings per cycle per image: ring i, from 0, holds the frequencies above i/4 and up to (i+1)/4."""
+SOURCE = "spectrum under a Hann window: Harris 1978, doi 10.1109/PROC.1978.10837"
 SMALLEST = 4
 """Elements along the shorter side below which a window leaves one or two of them, and no spectrum."""
 FREQUENCIES, POWER, MOMENT = range(3)
