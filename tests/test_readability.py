@@ -110,11 +110,31 @@ def test_more_channels_of_the_same_tell_no_more() -> None:
     assert abs(scores["1024"] - scores["64"]) < 0.15
 
 
-@pytest.mark.parametrize("value", [0.0, 7.5, 1e5])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e5])
 def test_constant_and_silent_taps_tell_nothing(value: float) -> None:
-    sight = Sight.drawn(6, 6, 24)
-    for scores in scored(sight.evidence({"t": np.full((6, 8, 8, 3), value, np.float32)}), "edge", "mask"):
+    sight = rimmed(Sight.drawn(6, 6, 24))
+    for scores in scored(sight.evidence({"t": np.full((6, 7, 7, 3), value, np.float32)}), "edge", "mask"):
         assert scores["t"] == 0
+
+
+def test_a_target_that_never_varies_is_read_from_nothing() -> None:
+    sight = rimmed(Sight.drawn(6, 6, 24))
+    flat = replace(sight, planes={**sight.planes, "edge": np.full((6, 24, 24), 0.3, np.float32)})
+    edge, mask = scored(flat.evidence({"t": noise(6, 7, 7, 3)}), "edge", "mask")
+    assert np.isnan(edge["t"])
+    assert np.isfinite(mask["t"])
+
+
+def test_the_prior_is_held_against_the_mask_as_it_is() -> None:
+    sight = rimmed(Sight.drawn(6, 5, 24))
+    (prior,) = scored(sight.evidence({"t": noise(5, 8, 8, 1)}), "prior")
+    planes, weight = sight.at(8)
+    others = [np.delete(np.arange(5), i) for i in range(5)]
+    means = np.array([np.average(planes["mask"][i], weights=weight[i]) for i in others])
+    missed = (weight * (planes["mask"] - planes["prior"]) ** 2).sum()
+    assert prior["t"] == pytest.approx(
+        1 - missed / (weight * (planes["mask"] - means[:, None, None]) ** 2).sum(), rel=1e-5
+    )
 
 
 def test_what_is_ignored_changes_nothing() -> None:
