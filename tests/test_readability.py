@@ -62,10 +62,10 @@ def test_errors_are_those_of_scikit_learn(case: str) -> None:
     for place, name in enumerate(names):
         expected = scikit_learn(values, planes[name], weight)
         scale = expected[1].sum()
-        assert np.abs(residual[place] - expected[0]).max() < 2e-6 * scale
-        assert np.abs(total[place] - expected[1]).max() < 2e-6 * scale
+        assert np.abs(residual[place] - expected[0]).max() < 1e-6 * scale
+        assert np.abs(total[place] - expected[1]).max() < 1e-6 * scale
         score = r_squared(residual[place], total[place])
-        assert score == pytest.approx(r_squared(*expected), rel=2e-6, abs=1e-6)
+        assert score == pytest.approx(r_squared(*expected), rel=1e-6, abs=1e-6)
 
 
 def test_products_are_numpy_s() -> None:
@@ -76,7 +76,7 @@ def test_products_are_numpy_s() -> None:
     expected = np.einsum("nhwi,nhw,nhwj->nij", design, weight, design)
     gram = unpacked(sight.grams({"t": values})["t"]["gram"])
     assert gram.dtype == np.float64
-    np.testing.assert_allclose(gram, expected, rtol=2e-6)
+    np.testing.assert_allclose(gram, expected, rtol=1e-6)
 
 
 def test_a_tap_that_is_the_mask_tells_the_mask_and_less_of_the_edges() -> None:
