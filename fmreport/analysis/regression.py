@@ -32,7 +32,6 @@ def held_out(gram: np.ndarray, fold: np.ndarray, channels: int) -> tuple[np.ndar
         out = fold == number
         train = gram[~out].sum(axis=0)
         mean = train[channels] / train[channels, channels]
-        mean[channels] = 0  # the ones stay ones
         coefficients = _ridge(train, mean, channels)
         held = _about(gram[out], mean, channels)
         squares, raw = (np.diagonal(g[:, y, y], axis1=1, axis2=2) for g in (held, gram[out]))

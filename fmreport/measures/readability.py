@@ -94,20 +94,28 @@ def _gram(values: Any, planes: Any, weight: Any) -> Any:
     from keras import ops
 
     batch, positions, channels = values.shape
-    weighed = ops.sum(weight, axis=1)[:, None]
-    pivot = ops.matmul(weight[:, None, :], values)[:, 0] / ops.where(weighed > 0, weighed, 1)
-    columns = ops.concatenate([values - pivot[:, None], ops.ones_like(weight)[..., None], planes], axis=-1)
+    pivots = [_mean(values, weight), ops.zeros_like(weight[:, :1]), _mean(planes, weight)]
+    ones = ops.ones_like(weight)[..., None]
+    columns = ops.concatenate([values - pivots[0][:, None], ones, planes - pivots[2][:, None]], axis=-1)
     size = columns.shape[-1]
     # A lattice is narrow: its positions always have a divisor that makes a good block.
     blocks = (batch, -1, block_length(positions, size), size)
     left, right = ops.reshape(columns * weight[..., None], blocks), ops.reshape(columns, blocks)
     products = ops.matmul(ops.transpose(left, (0, 1, 3, 2)), right)
     about = ops.sum(ops.cast(products, "float64"), axis=1)
-    moved = ops.pad(ops.cast(pivot, "float64"), ((0, 0), (0, size - channels)))
-    half = about[:, channels] + about[:, channels, channels, None] / 2 * moved
-    gram = about + half[:, :, None] * moved[:, None, :] + moved[:, :, None] * half[:, None, :]
+    pivot = ops.cast(ops.concatenate(pivots, axis=-1), "float64")
+    half = about[:, channels] + about[:, channels, channels, None] / 2 * pivot
+    gram = about + half[:, :, None] * pivot[:, None, :] + pivot[:, :, None] * half[:, None, :]
     rows, places = np.triu_indices(size)
     return ops.take(ops.reshape(gram, (batch, size * size)), rows * size + places, axis=1)
+
+
+def _mean(values: Any, weight: Any) -> Any:
+    """`(B, K)` of values `(B, P, K)`; 0 where nothing has a weight."""
+    from keras import ops
+
+    weighed = ops.sum(weight, axis=1)[:, None]
+    return ops.matmul(weight[:, None, :], values)[:, 0] / ops.where(weighed > 0, weighed, 1)
 
 
 def _overlap(shown: Shown) -> Any:
