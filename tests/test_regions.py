@@ -11,7 +11,7 @@ from fmreport.measures.regions import Regions
 from fmreport.measures.summary import columns_of_tables
 
 RATIO = "region_variance_ratio"
-SIDE = 12
+SIDE = 10
 """Maps small enough for their every position to be looked at."""
 
 

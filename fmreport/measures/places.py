@@ -9,7 +9,7 @@ import numpy as np
 
 from fmreport.probes.scenes import NULLS
 
-SIDE = 14
+SIDE = 10
 """Rows and columns, at most: images differ far more than what lies between two positions of one image."""
 
 
