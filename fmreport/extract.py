@@ -40,7 +40,8 @@ class Tables:
     unseen: dict[str, Parts]
     """Per tap, the channels' sums over the probes whose maps are not shown (over all, where all are shown)."""
     grouped: dict[str, Parts]
-    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`; see `Scenes.group`."""
+    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)` (see `Scenes.group`), or
+    over all, `(1, ...)`."""
 
 
 @dataclass(slots=True)
@@ -190,10 +191,11 @@ class Extraction:
         if self.scenes is None:
             return
         places = [self.scenes.group[name] for name in names]
-        for value in (s.name for s in self._sums("group") if s.name in parts):
-            if value not in into:
-                into[value] = np.zeros((self.scenes.groups, *parts[value].shape[1:]), parts[value].dtype)
-            np.add.at(into[value], places, parts[value])
+        for per, count, at in (("group", self.scenes.groups, places), ("whole", 1, [0] * len(names))):
+            for value in (s.name for s in self._sums(per) if s.name in parts):
+                if value not in into:
+                    into[value] = np.zeros((count, *parts[value].shape[1:]), parts[value].dtype)
+                np.add.at(into[value], at, parts[value])
 
     def _tables(self, accumulated: Mapping[str, _Accumulated]) -> Tables:
         samples, channels, histograms = [], [], []

@@ -15,7 +15,11 @@ import pandas as pd
 
 from fmreport.records import Column
 
-ANALYSES: dict[str, str] = {}
+ANALYSES: dict[str, str] = {
+    "similarity": "fmreport.analysis.similarity:Similarity",
+    "dimension": "fmreport.analysis.dimension:Dimension",
+    "redundancy": "fmreport.analysis.redundancy:Redundancy",
+}
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
 
@@ -26,8 +30,8 @@ class Evidence:
     taps: tuple[str, ...]
     """In the order in which the model runs, behind the image itself (`records.IMAGE`)."""
     grouped: Mapping[str, Mapping[str, np.ndarray]]
-    """Per tap, every sum of kind `group`, `(groups, ...)`; a tap lacks the sums that it has not, such as a vector those
-    of maps."""
+    """Per tap, every sum of kind `group`, `(groups, ...)`, and `whole`, `(1, ...)`; a tap lacks the sums that it has
+    not, such as a vector those of maps."""
     sizes: np.ndarray
     """(groups,) images in each group: 1 where there are few images."""
     masked_groups: int

@@ -26,6 +26,9 @@ MEASURES = {
     "hoyer": "fmreport.measures.hoyer:Hoyer",
     "treves_rolls": "fmreport.measures.treves_rolls:TrevesRolls",
     "distribution": "fmreport.measures.distribution:Distribution",
+    "pooled": "fmreport.measures.pooled:Pooled",
+    "covariance": "fmreport.measures.covariance:Covariance",
+    "signature": "fmreport.measures.signature:Signature",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
 
@@ -38,9 +41,10 @@ class Sum:
     """One gathered quantity and the way in which its parts combine."""
 
     column: Column
-    per: Literal["channel", "image", "bin", "group"]
+    per: Literal["channel", "image", "bin", "group", "whole"]
     """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`; `group`: `(B, ...)`, any shape, summed over the images
-    of each of a few groups instead of over all (see `fmreport.probes.scenes`)."""
+    of each of a few groups instead of over all (see `fmreport.probes.scenes`); `whole`: the same with all images in
+    one group, for what would be too large otherwise."""
     combine: Literal["add", "min", "max"] = "add"
 
     @property

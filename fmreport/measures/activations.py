@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
 from fmreport.measures.bins import BINS, count_bins
 from fmreport.measures.projection import WIDTH, lattice, projection
-from fmreport.measures.reduce import least
+from fmreport.measures.reduce import least, total
 from fmreport.measures.scene import Shown
 
 
@@ -60,6 +61,37 @@ class Activations:
         rows, columns = (lattice(side) for side in self.values.shape[1:3])
         shown = Shown(self.shown.planes, self.shown.values[:, rows, columns], self.shown.weight[:, rows, columns])
         return self.projected[:, rows, columns], shown
+
+    @cached_property
+    def finite(self) -> Any:
+        """`(B, C)` float64 numbers of finite values."""
+        from keras import ops
+
+        if self.valid is not None:
+            return total(ops.cast(self.valid, self.values.dtype))
+        batch, *spatial, channels = self.values.shape
+        return ops.full((batch, channels), math.prod(spatial), dtype="float64")
+
+    @cached_property
+    def total(self) -> Any:
+        """`(B, C)` float64 sums of the finite values."""
+        return total(self.values)
+
+    @cached_property
+    def squares(self) -> Any:
+        """`(B, C)` float64 sums of the finite values' squares.
+
+        They are taken about the channel's mean, so that a large mean hides no small variance.
+        """
+        from keras import ops
+
+        pivot = ops.cast(self.total / ops.maximum(self.finite, 1), self.values.dtype)
+        exact = ops.cast(pivot, "float64")
+        about = total(ops.square(self.values - ops.expand_dims(pivot, axis=self.spatial)))
+        if self.valid is not None:
+            # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
+            about = about - (math.prod(self.values.shape[1:-1]) - self.finite) * exact * exact
+        return ops.maximum(about + exact * (2 * self.total - self.finite * exact), 0)
 
     @cached_property
     def minimum(self) -> Any:

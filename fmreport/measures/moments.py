@@ -8,7 +8,7 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
-from fmreport.measures.reduce import greatest, total
+from fmreport.measures.reduce import greatest
 from fmreport.records import Column
 
 
@@ -28,27 +28,11 @@ class Moments:
     )
 
     def gather(self, x: Activations) -> dict[str, Any]:
-        """Sums in float64. Squares are taken about the channel's mean, so that a large mean hides no small variance."""
+        """Sums and squares in float64, and extremes."""
         from keras import ops
 
-        values, positions = x.values, float(np.prod(x.values.shape[1:-1]))
-        sums, highest = total(values), values
-        missing = ops.zeros((), dtype="float64")
-        if x.valid is not None:
-            highest = ops.where(x.valid, values, -np.inf)
-            missing = positions - total(ops.cast(x.valid, values.dtype))
-        n = positions - missing
-        pivot = ops.cast(sums / ops.maximum(n, 1), values.dtype)
-        spread = ops.expand_dims(pivot, axis=x.spatial)
-        exact = ops.cast(pivot, "float64")
-        # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
-        about = total(ops.square(values - spread)) - missing * exact * exact
-        return {
-            "total": sums,
-            "squares": ops.maximum(about + exact * (2 * sums - n * exact), 0),
-            "minimum": x.minimum,
-            "maximum": greatest(highest),
-        }
+        highest = x.values if x.valid is None else ops.where(x.valid, x.values, -np.inf)
+        return {"total": x.total, "squares": x.squares, "minimum": x.minimum, "maximum": greatest(highest)}
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
         """NaN where there is no finite value; a standard deviation of exactly 0 where all values are equal."""

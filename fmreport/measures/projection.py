@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ WIDTH = 64
 """Combinations of channels; narrower taps keep their channels."""
 LATTICE = 56
 """Rows and columns at which positions are sampled, at most: what lies between differs little."""
+COARSE = 28
+"""The same where some hundred positions of an image tell enough, as they do of covariances."""
 
 
 @cache
@@ -26,7 +29,18 @@ def projection(channels: int) -> np.ndarray:
     return columns
 
 
-def lattice(side: int) -> slice:
-    """Every n-th of `side` positions, from the middle of the first n."""
-    step = -(-side // LATTICE)
+def lattice(side: int, most: int = LATTICE) -> slice:
+    """Every n-th of `side` positions, from the middle of the first n, so that there are `most` of them at most."""
+    step = -(-side // most)
     return slice((step - 1) // 2, None, step)
+
+
+def thinned(maps: Any, most: int = LATTICE) -> Any:
+    """Maps `(B, H, W, ...)` at the positions of the lattice, the same maps where these are all."""
+    from keras import ops
+
+    for axis, side in enumerate(maps.shape[1:3], start=1):
+        if side > most:
+            # Rows are gathered: a slice with a step copies value by value.
+            maps = ops.take(maps, np.arange(side)[lattice(side, most)], axis=axis)
+    return maps

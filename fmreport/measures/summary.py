@@ -103,6 +103,6 @@ def columns_of_tables() -> dict[str, Column]:
     """Meaning, unit and source of every column of every table, by name, as the summary means them."""
     measured: list[Column] = []
     for measure in load():
-        measured += [s.column for s in measure.sums if s.per != "group"]
+        measured += [s.column for s in measure.sums if s.per not in ("group", "whole")]
         measured += [d.column for d in measure.columns]
     return {column.name: column for column in (*LAYERS, *INVENTORY, *BLOCKS, *KEYS, *measured, *COLUMNS)}
