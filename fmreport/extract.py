@@ -42,8 +42,8 @@ class Tables:
     unseen: dict[str, Parts]
     """Per tap, the channels' sums over the probes whose maps are not shown (over all, where all are shown)."""
     grouped: dict[str, Parts]
-    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`, see `Scenes.group`; and
-    what is drawn from probes with masks, `(2, slots, ...)`, see `Draw`."""
+    """Per tap, and of the image itself, what is summed over groups of probes, `(groups, ...)`, see `Scenes.group`, or
+    over all, `(1, ...)`; and what is drawn from probes with masks, `(2, slots, ...)`, see `Draw`."""
 
 
 @dataclass(slots=True)
@@ -205,10 +205,11 @@ class Extraction:
         if self.scenes is None:
             return
         places = [self.scenes.group[name] for name in names]
-        for value in (s.name for s in self._sums("group") if s.name in parts):
-            if value not in into.grouped:
-                into.grouped[value] = np.zeros((self.scenes.groups, *parts[value].shape[1:]), parts[value].dtype)
-            np.add.at(into.grouped[value], places, parts[value])
+        for per, count, at in (("group", self.scenes.groups, places), ("whole", 1, [0] * len(names))):
+            for value in (s.name for s in self._sums(per) if s.name in parts):
+                if value not in into.grouped:
+                    into.grouped[value] = np.zeros((count, *parts[value].shape[1:]), parts[value].dtype)
+                np.add.at(into.grouped[value], at, parts[value])
         numbers = {row: self.scenes.place[name] for row, name in enumerate(names) if name in self.scenes.place}
         for value in (s.name for s in self._sums("place") if s.name in parts):
             rows = parts[value][list(numbers)]

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fmreport.analysis import Evidence
 from fmreport.extract import Extraction
 from fmreport.probes import Preprocess
-from fmreport.probes.scenes import Scenes
-from fmreport.records import Layer, Probe, ProbeFact, Tap
+from fmreport.probes.scenes import COLOURS, Scenes
+from fmreport.records import IMAGE, Layer, Probe, ProbeFact, Tap
 from fmreport.sources import Identity, InputSpec
 from fmreport.sources.randomised import permuted
 
@@ -104,16 +105,53 @@ class Numbers:
         return Numbers(tuple(names), tuple(self.numbers[self.names.index(name)] for name in names), self.alive)
 
 
+@dataclass(frozen=True)
+class Planes:
+    """The `Scenes` of such images, of one pixel that is kept; probes take turns in the groups."""
+
+    names: tuple[str, ...]
+    groups: int
+    planes = ("kept", "edge", *COLOURS)
+    masked_groups = 0
+    seed = 0
+
+    @property
+    def group(self) -> dict[str, int]:
+        """Of every probe."""
+        return {name: i % self.groups for i, name in enumerate(self.names)}
+
+    def of(self, probe: Probe) -> np.ndarray:
+        """The planes of a probe."""
+        return np.concatenate([np.ones((1, 1, 1)), np.zeros((1, 1, 1)), probe.image], axis=-1).astype(np.float32)
+
+
 def extraction(
-    activations: Mapping[str, np.ndarray], *, batch: int = 2, graph: bool = False, order: Sequence[int] | None = None
+    activations: Mapping[str, np.ndarray],
+    *,
+    batch: int = 2,
+    graph: bool = False,
+    order: Sequence[int] | None = None,
+    groups: int = 0,
 ) -> Extraction:
-    """An extraction of given activations; `order` gives the probes' numbers."""
+    """An extraction of given activations; `order` gives the probes' numbers; with scenes where there are `groups`."""
     model = Planted(activations, graph=graph)
     count = len(next(iter(activations.values())))
     probes = Numbers.upto(count)
     if order is not None:
         probes = probes.named([f"p{i}" for i in order])
-    return Extraction(model, model.taps, probes, Preprocess((1, 1)), batch)  # type: ignore[arg-type]
+    scenes = Planes(probes.names, groups) if groups else None
+    return Extraction(model, model.taps, probes, Preprocess((1, 1)), batch, scenes)  # type: ignore[arg-type]
+
+
+def evidence(activations: Mapping[str, np.ndarray], *, groups: int = 0, **options: Any) -> Evidence:
+    """What analyses get of given activations; every probe is a group of its own unless told otherwise."""
+    groups = groups or len(next(iter(activations.values())))
+    made = extraction(activations, groups=groups, **options)
+    scenes = made.scenes
+    assert scenes is not None
+    sizes = np.bincount(list(scenes.group.values()), minlength=groups)
+    grouped = made.measure([]).grouped
+    return Evidence((IMAGE, *activations), grouped, sizes, scenes.masked_groups, scenes.planes[1:], scenes.seed)
 
 
 @dataclass

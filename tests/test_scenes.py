@@ -14,7 +14,8 @@ from PIL import Image
 
 from fmreport import config as settings
 from fmreport import probes
-from fmreport.measures.scene import Scene, area_weights
+from fmreport.measures.scene import NUMBERS, Scene, area_weights
+from fmreport.measures.signature import image_signs
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import BANK, GROUPS, NULLS, Scenes
 
@@ -164,3 +165,14 @@ def test_a_flat_plane_is_flat_on_every_grid(grid: tuple[int, int]) -> None:
     planes[..., 0] = 1
     shown = Scene(tf.constant(planes), ("kept", "flat")).at(grid)
     np.testing.assert_allclose(shown.plane("flat"), np.full((1, *grid), 0.5), rtol=1e-5)
+
+
+def test_an_image_has_its_number_in_whatever_batch_it_comes() -> None:
+    images = np.random.default_rng(4).uniform(0, 255, (40, 9, 7, 3)).astype(np.float32)
+    together = Scene(tf.constant(images), ("kept", "edge", "blue")).number.numpy()
+    alone = [Scene(tf.constant(image[None]), ("kept", "edge", "blue")).number.numpy()[0] for image in images]
+    assert together.tolist() == alone
+    assert len(set(alone)) >= 39
+    assert 0 <= together.min() <= together.max() < NUMBERS
+    # Halves of the images have either sign in about every second row.
+    assert abs(image_signs()[together, 1:].mean()) < 0.1

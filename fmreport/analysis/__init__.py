@@ -20,6 +20,9 @@ ANALYSES: dict[str, str] = {
     "detail": "fmreport.analysis.detail:Detail",
     "readability": "fmreport.analysis.readability:Readability",
     "selectivity": "fmreport.analysis.selectivity:Selectivity",
+    "similarity": "fmreport.analysis.similarity:Similarity",
+    "dimension": "fmreport.analysis.dimension:Dimension",
+    "redundancy": "fmreport.analysis.redundancy:Redundancy",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
@@ -31,8 +34,8 @@ class Evidence:
     taps: tuple[str, ...]
     """In the order in which the model runs, behind the image itself (`records.IMAGE`)."""
     grouped: Mapping[str, Mapping[str, np.ndarray]]
-    """Per tap, every sum of kind `group`, `(groups, ...)`, and of kind `place`, `(2, slots, ...)`; a tap lacks the sums
-    that it has not, such as a vector those of maps."""
+    """Per tap, every sum of kind `group`, `(groups, ...)`, `whole`, `(1, ...)`, and `place`, `(2, slots, ...)`; a tap
+    lacks the sums that it has not, such as a vector those of maps."""
     sizes: np.ndarray
     """(groups,) images in each group: 1 where there are few images."""
     masked_groups: int

@@ -30,6 +30,9 @@ MEASURES = {
     "regions": "fmreport.measures.regions:Regions",
     "drawn": "fmreport.measures.drawn:Drawn",
     "readability": "fmreport.measures.readability:Readability",
+    "pooled": "fmreport.measures.pooled:Pooled",
+    "covariance": "fmreport.measures.covariance:Covariance",
+    "signature": "fmreport.measures.signature:Signature",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""
 
@@ -42,10 +45,11 @@ class Sum:
     """One gathered quantity and the way in which its parts combine."""
 
     column: Column
-    per: Literal["channel", "image", "bin", "group", "place"]
+    per: Literal["channel", "image", "bin", "group", "whole", "place"]
     """`channel`: `(B, C)`; `image`: `(B,)`; `bin`: `(B, bins)`; `group`: `(B, ...)`, any shape, summed over the images
-    of each of a few groups instead of over all (see `fmreport.probes.scenes`); `place`: `(B, P, ...)`, values at single
-    positions, of which a few are drawn from every image with a mask and kept (see `fmreport.measures.draw`)."""
+    of each of a few groups instead of over all (see `fmreport.probes.scenes`); `whole`: the same with all images in one
+    group, for what would be too large otherwise; `place`: `(B, P, ...)`, values at single positions, of which a few are
+    drawn from every image with a mask and kept (see `fmreport.measures.draw`)."""
     combine: Literal["add", "min", "max"] = "add"
 
     @property

@@ -115,6 +115,19 @@ class Activations:
         return total(ops.square(self.values - ops.expand_dims(self.pivot, axis=self.spatial)))
 
     @cached_property
+    def squares(self) -> Any:
+        """`(B, C)` float64 sums of the finite values' squares.
+
+        They are taken about the pivot, so that a large mean hides no small variance.
+        """
+        from keras import ops
+
+        exact, n = ops.cast(self.pivot, "float64"), self.positions - self.missing
+        # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
+        about = self.about_pivot - self.missing * exact * exact
+        return ops.maximum(about + exact * (2 * self.total - n * exact), 0)
+
+    @cached_property
     def bins(self) -> Any:
         """`(B, BINS)` int32 counts of the finite values, in the bits' order."""
         from keras import ops

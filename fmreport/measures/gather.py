@@ -57,7 +57,8 @@ def _shown(scene: Scene | None, shape: tuple[int, ...], taps: int) -> Shown | No
     shown = scene.at((shape[1], shape[2]))
     if taps == 1:
         return shown
-    return Shown(shown.planes, ops.tile(shown.values, (taps, 1, 1, 1)), ops.tile(shown.weight, (taps, 1, 1)))
+    values, weight = ops.tile(shown.values, (taps, 1, 1, 1)), ops.tile(shown.weight, (taps, 1, 1))
+    return Shown(shown.planes, values, weight, ops.tile(shown.number, (taps,)))
 
 
 def groups(shapes: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, ...]]:

@@ -27,18 +27,8 @@ class Moments:
     )
 
     def gather(self, x: Activations) -> dict[str, Any]:
-        """Sums in float64. Squares are taken about the channel's mean, so that a large mean hides no small variance."""
-        from keras import ops
-
-        exact, n = ops.cast(x.pivot, "float64"), x.positions - x.missing
-        # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
-        about = x.about_pivot - x.missing * exact * exact
-        return {
-            "total": x.total,
-            "squares": ops.maximum(about + exact * (2 * x.total - n * exact), 0),
-            "minimum": x.minimum,
-            "maximum": x.maximum,
-        }
+        """Sums and squares in float64, and extremes."""
+        return {"total": x.total, "squares": x.squares, "minimum": x.minimum, "maximum": x.maximum}
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
         """NaN where there is no finite value; a standard deviation of exactly 0 where all values are equal."""

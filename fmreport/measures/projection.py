@@ -11,6 +11,8 @@ WIDTH = 64
 """Combinations of channels; narrower taps keep their channels."""
 LATTICE = 56
 """Rows and columns at which positions are sampled, at most: what lies between differs little."""
+COARSE = 28
+"""The same where some hundred positions of an image tell enough, as they do of covariances."""
 
 
 @cache
@@ -41,12 +43,12 @@ def narrowed(values: Any) -> Any:
     return values if channels <= WIDTH else ops.matmul(values, ops.cast(projection(channels), values.dtype))
 
 
-def thinned(maps: Any) -> Any:
-    """`(B, H, W, ...)` at the positions of the `lattice`; the very same where these are all."""
+def thinned(maps: Any, most: int = LATTICE) -> Any:
+    """`(B, H, W, ...)` at the positions of the lattice; the very same where these are all."""
     from keras import ops
 
-    for axis, side in ((1, maps.shape[1]), (2, maps.shape[2])):
-        if side > LATTICE:
+    for axis, side in enumerate(maps.shape[1:3], start=1):
+        if side > most:
             # Not by a slice: where it has a step, values are copied one by one, which takes fifteen times as long.
-            maps = ops.take(maps, np.arange(side)[lattice(side)], axis=axis)
+            maps = ops.take(maps, np.arange(side)[lattice(side, most)], axis=axis)
     return maps

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+NUMBERS = 4093
+"""Of which each image gets one. A prime, so that every remainder is as likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,9 @@ class Shown:
     """`(B, *grid, planes)` float32: means over the pixels that are kept; 0 where none is."""
     weight: Any
     """`(B, *grid)` float32, 0-1: the share of an element's pixels that is kept."""
+    number: Any = None
+    """`(B,)` int32 below `NUMBERS`, as if drawn for the image: images that differ have nothing in common by it. None
+    where nobody asks, as on a lattice."""
 
     def plane(self, name: str) -> Any:
         """`(B, *grid)` of one plane."""
@@ -38,8 +45,20 @@ class Scene:
         from keras import ops
 
         kept, rest = tensor[..., :1], tensor[..., 1:]
-        self._kept, self._planes = ops.concatenate([kept, rest * kept], axis=-1), tuple(planes)
+        self._tensor, self._planes = tensor, tuple(planes)
+        self._kept = ops.concatenate([kept, rest * kept], axis=-1)
         self._made: dict[tuple[int, int], Shown] = {}
+
+    @cached_property
+    def number(self) -> Any:
+        """As `Shown.number`: a remainder of the last plane's pixels, the same in whatever batch an image comes."""
+        from keras import ops
+
+        pixels = self._tensor[..., -1]
+        factors = np.random.default_rng(NUMBERS).integers(NUMBERS, size=pixels.shape[1:])
+        # Whole numbers add up to the same in any order.
+        total = ops.sum(ops.cast(pixels, "int64") * factors, axis=(1, 2))
+        return ops.cast(ops.mod(total, NUMBERS), "int32")
 
     def at(self, grid: tuple[int, int]) -> Shown:
         """Area-averaged to a grid (H, W), each one once."""
@@ -53,7 +72,7 @@ class Scene:
         averaged = _shrunk(_shrunk(self._kept, 1, grid[0]), 2, grid[1])
         weight, sums = averaged[..., 0], averaged[..., 1:]
         values = sums / ops.where(weight > 0, weight, 1)[..., None]
-        return Shown(self._planes[1:], values, weight)
+        return Shown(self._planes[1:], values, weight, self.number)
 
 
 def _shrunk(x: Any, axis: int, small: int) -> Any:
