@@ -15,7 +15,7 @@ from fmreport.analysis import Evidence
 from fmreport.analysis.readability import Readability, by_group, reason
 from fmreport.analysis.regression import r_squared
 from fmreport.extract import Tables
-from fmreport.measures.readability import unpacked
+from fmreport.measures.readability import LEVELS, unpacked
 from fmreport.probes import Preprocess
 from fmreport.probes.preprocess import LUMA
 from fmreport.probes.scenes import Scenes
@@ -176,6 +176,22 @@ def test_only_images_with_masks_speak_for_masks() -> None:
     of_masks = [table[table["target"] != "edge"].reset_index(drop=True) for table in (mixed, alone)]
     assert set(of_masks[0]["target"]) > {"mask", "prior", "ceiling", "ceiling iou", f"shifted {NULLS}"}
     pd.testing.assert_frame_equal(*of_masks, rtol=1e-9)
+
+
+@pytest.mark.parametrize("side", [3, 8, 24])
+def test_the_ceilings_are_those_of_the_masks_in_full(side: int) -> None:
+    sight = rimmed(Sight.drawn(16, 5, 24))
+    best, drawn = scored(sight.evidence({"t": noise(5, side, side, 2)}), "ceiling", "ceiling iou")
+    planes, weight = sight.at(side)
+    covered, kept = planes["mask"], sight.kept == 1
+    means = [np.mean([p for i in range(5) if i != j for p in sight.planes["mask"][i][kept[i]]]) for j in range(5)]
+    pixels = sum(((sight.planes["mask"][i][kept[i]] - means[i]) ** 2).sum() for i in range(5))
+    lost = (weight * covered * (1 - covered)).sum() * (24 / side) ** 2
+    assert best["t"] == pytest.approx(1 - lost / pixels, rel=1e-5)
+    shares = [weight * share * (covered > level) for level in LEVELS for share in (covered, 1 - covered)]
+    iou = [a.sum() / ((weight * covered).sum() + b.sum()) for a, b in zip(shares[::2], shares[1::2], strict=True)]
+    assert drawn["t"] == pytest.approx(max(iou), rel=1e-5)
+    assert (side == 24) == (best["t"] > 1 - 1e-6) == (drawn["t"] > 1 - 1e-6)
 
 
 @pytest.mark.parametrize(("fill", "iou"), [(1, 1.0), (0, np.nan)], ids=["foreground", "background"])
