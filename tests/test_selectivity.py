@@ -178,6 +178,20 @@ def test_it_takes_two_masks() -> None:
         assert table.empty
 
 
+def test_masks_of_no_meaning_that_are_no_two_regions_do_not_count() -> None:
+    values, masks = made(4, 6, 8)
+    some = gathered(values, masks)
+    labels = some.grouped["t"]["labels"]
+    labels[0] &= ~0b100
+    assert Selectivity().table(some)["draws"].tolist() == [5 * 6 - 1]
+    labels &= 0b11
+    found = Selectivity().table(some).iloc[0]
+    assert found["draws"] == 0
+    assert np.isnan([found[f"{name}_p"] for name in SCORES]).all()
+    assert np.isnan([found[f"{name}_null"] for name in SCORES]).all()
+    assert 0 < found["iou"] < 1
+
+
 def test_one_channel_is_the_best_of_one() -> None:
     values, masks = made(5, 4, 1)
     values[..., 0] += 2 * masks
