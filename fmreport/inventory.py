@@ -62,7 +62,7 @@ def layers_table(taps: Sequence[Tap], size: tuple[int, int]) -> pd.DataFrame:
 
 
 def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
-    height, width = tap.grid if len(tap.grid) == 2 else (0, 0)
+    height, width = tap.grid if len(tap.grid) == 2 and tap.is_map else (0, 0)
     is_map = bool(height)
     row = {column.name: getattr(tap, column.name, None) for column in LAYERS}
     return row | {
@@ -95,6 +95,7 @@ def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
             | _output(layer)
             | {
                 "taps": " ".join(layer.taps),
+                "read_by": " ".join(layer.output.read_by) if layer.output is not None else "",
                 "own_macs": work.macs if work else None,
                 "own_products": work.products if work else None,
             }

@@ -69,6 +69,8 @@ class State:
     """The operation behind which less may be seen than the windows say."""
     normalised: str = ""
     """The first normalisation by statistics over positions, which is left out of the windows."""
+    meeting: str = ""
+    """The first operation at which paths meet that are centred on different positions."""
 
 
 def image(shape: Sequence[int]) -> State:
@@ -172,13 +174,16 @@ def together(states: Sequence[State], axes: Axes, operation: str) -> State:
     placed = [_placed(state, axes, operation) for state in states]
     if any(len({seen.block for each in placed if (seen := each.seen[name])}) > 1 for name in IMAGE):
         raise Unread
+    rows, columns = (_joined(placed, name, axes) for name in IMAGE)
+    met = all(each is None or each.aligned for each in (rows, columns))
     return State(
         axes,
-        (_joined(placed, Y, axes), _joined(placed, X, axes)),
+        (rows, columns),
         (_first(each.everywhere[Y] for each in placed), _first(each.everywhere[X] for each in placed)),
         _first(each.unknown for each in placed),
         _first(each.bound for each in placed),
         _first(each.normalised for each in placed),
+        "" if met else _first([*(each.meeting for each in placed), operation]),
     )
 
 
