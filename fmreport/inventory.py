@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -121,23 +120,3 @@ def summed(inventory: pd.DataFrame) -> dict[str, int | None]:
         name.removeprefix("own_"): None if inventory[name].isna().any() else int(inventory[name].sum())
         for name in names
     }
-
-
-def described(inventory: Inventory) -> dict[str, Any]:
-    """What is known of a model without an image, ready for JSON: both tables, their totals, what the columns mean."""
-    layers = inventory_table(inventory.layers)
-    taps = layers_table(inventory.taps, inventory.size)
-    taps["selected"] = taps["tap"].isin(list(inventory.selected))
-    taps["feeds"] = [list(tap.feeds) for tap in inventory.taps]
-    return {
-        "totals": summed(layers),
-        "taps": _records(taps),
-        "layers": _records(layers),
-        "columns": {column.name: asdict(column) for column in (*LAYERS, *INVENTORY)},
-    }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    # By way of pandas' own JSON, which knows what its empty cells are.
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
-    return found
