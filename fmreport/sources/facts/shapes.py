@@ -66,7 +66,7 @@ def _split(state: State, atom: Atom, need: int) -> tuple[State, Atom]:
     if kind == TOKENS:
         raise Unread
     if kind in IMAGE:
-        return on(state, kind, lambda seen: seen.read(kernel(rest, stride=rest))), (PARTS, rest)
+        return on(state, kind, lambda seen: seen.read(kernel(rest, stride=rest), need)), (PARTS, rest)
     return state, (kind, rest)
 
 
@@ -140,7 +140,7 @@ def _padded(op: Operation, parts: States, axis: int) -> State:
     if len(kinds) > 1 or TOKENS in kinds:
         return made(state, op.out_shape, {axis: TOKENS})
     before = sum(op.shape(i)[axis] for i in range(places[0]))
-    return made(along(state, axis, shifted(-before), op.name), op.out_shape)
+    return made(along(state, axis, shifted(-before), op.name, size=op.out_shape[axis]), op.out_shape)
 
 
 def stacking(op: Operation, states: States) -> State:

@@ -48,7 +48,7 @@ def taken(state: State, axis: int, indices: range, operation: str) -> State:
         return made(state, shape, {axis: PLAIN})
     if indices.step < 1:
         raise Unread
-    return made(along(state, axis, shifted(indices.start, indices.step), operation), shape)
+    return made(along(state, axis, shifted(indices.start, indices.step), operation, size=len(indices)), shape)
 
 
 def parting(op: Operation, states: States) -> list[State]:

@@ -51,7 +51,7 @@ def _swept(op: Operation, state: State, taps: Sequence[int]) -> State:
         if block > 1 and (stride > 1 or before):
             raise Unread
         reads = kernel(tap, stride=stride, dilation=dilation * block, padding=before)
-        state = along(state, axis, reads, op.name, block=block)
+        state = along(state, axis, reads, op.name, size=op.out_shape[axis], block=block)
     return state
 
 
@@ -71,7 +71,8 @@ def transposed_convolution(op: Operation, states: States) -> State:
     taps = op.shape(1)[: len(op.spatial)]
     padded = op.padding(taps, small=op.shape(2), large=op.out_shape)
     for axis, tap, stride, dilation, before in zip(op.spatial, taps, op.strides, op.dilations, padded, strict=True):
-        state = along(state, axis, transposed(tap, stride=stride, dilation=dilation, padding=before), op.name)
+        reads = transposed(tap, stride=stride, dilation=dilation, padding=before)
+        state = along(state, axis, reads, op.name, size=op.out_shape[axis])
         if tap < stride or (dilation > 1 and stride > 1):  # some indices read nothing
             state = replace(state, bound=state.bound or op.name)
     return made(state, op.out_shape, {op.channel: PLAIN})
@@ -84,7 +85,7 @@ def padding(op: Operation, states: States) -> State:
         raise Unread
     for axis, (before, after) in enumerate(amounts.tolist()):
         if before or after:
-            state = along(state, axis, shifted(-before), op.name)
+            state = along(state, axis, shifted(-before), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape)
 
 
@@ -100,7 +101,7 @@ def resizing(op: Operation, states: States) -> State:
         before, after = op.shape(0)[axis], op.out_shape[axis]
         if before != after:
             reads = resized(before, after, taps=TAPS[op.type], half_pixel=half, align_corners=corners)
-            state = along(state, axis, reads, op.name)
+            state = along(state, axis, reads, op.name, size=after)
     return made(state, op.out_shape)
 
 
@@ -110,7 +111,7 @@ def depth_to_space(op: Operation, states: States) -> State:
     if _has(state, op.channel, PARTS):
         state = replace(state, bound=state.bound or op.name)
     for axis in op.spatial:
-        state = along(state, axis, repeat(times), op.name)
+        state = along(state, axis, repeat(times), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {op.channel: PLAIN})
 
 
@@ -118,7 +119,7 @@ def space_to_depth(op: Operation, states: States) -> State:
     """Blocks of pixels become channels, each of which sees a part of the block."""
     state, size = only(states), int(op.attribute("block_size"))
     for axis in op.spatial:
-        state = along(state, axis, kernel(size, stride=size), op.name)
+        state = along(state, axis, kernel(size, stride=size), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {op.channel: PARTS})
 
 
@@ -128,7 +129,8 @@ def space_to_batch(op: Operation, states: States) -> State:
     if blocks is None or pads is None:
         raise Unread
     for axis, (block, (before, _)) in enumerate(zip(blocks.tolist(), pads.tolist(), strict=True), start=1):
-        state = _in_blocks(along(state, axis, shifted(-before), op.name), axis, block)
+        length = op.out_shape[axis] * block
+        state = _in_blocks(along(state, axis, shifted(-before), op.name, size=length), axis, block)
     return made(state, op.out_shape, {0: PLAIN})
 
 
@@ -140,7 +142,7 @@ def batch_to_space(op: Operation, states: States) -> State:
     for axis, (block, (before, _)) in enumerate(zip(blocks.tolist(), crops.tolist(), strict=True), start=1):
         if _has(state, axis, *IMAGE) and block_of(state, axis) != block:
             raise Unread
-        state = along(_in_blocks(state, axis, 1), axis, shifted(before), op.name)
+        state = along(_in_blocks(state, axis, 1), axis, shifted(before), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {0: PLAIN})
 
 

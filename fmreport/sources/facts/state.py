@@ -42,9 +42,9 @@ class Seen:
         """Whether all paths are centred on the same position, at every index."""
         return self.one_stride and self.lowest.centre == self.highest.centre
 
-    def read(self, reads: Reads) -> Seen:
-        """What the output of an operation sees."""
-        windows = {window: window.read(reads) for window in {self.union, self.widest, self.lowest, self.highest}}
+    def read(self, reads: Reads, size: int) -> Seen:
+        """What the output of an operation sees, along its axis of `size` indices."""
+        windows = {window: window.read(reads, size) for window in {self.union, self.widest, self.lowest, self.highest}}
         return replace(
             self,
             union=windows[self.union],
@@ -128,11 +128,12 @@ def reduced(state: State, axes: Sequence[int], operation: str) -> State:
     return replace(state, axes=kept, everywhere=(everywhere[Y], everywhere[X]), seen=(seen[Y], seen[X]))
 
 
-def along(state: State, axis: int, reads: Reads, operation: str, *, block: int = 1) -> State:
-    """What the output of an operation sees that reads neighbours along an axis; its size is for the caller to set.
+def along(state: State, axis: int, reads: Reads, operation: str, *, size: int, block: int = 1) -> State:
+    """What the output of an operation sees that reads neighbours along an axis, of which it has `size` indices.
 
-    `block` is the distance of neighbours for which `reads` was made. Raises `Unread` where it is another, and where the
-    axis runs over positions in another order than that of one axis of the image.
+    The axis itself is for the caller to set. `block` is the distance of neighbours for which `reads` was made. Raises
+    `Unread` where it is another, and where the axis runs over positions in another order than that of one axis of the
+    image.
     """
     atoms = state.axes[axis]
     kinds = [kind for kind, _ in atoms]
@@ -142,7 +143,7 @@ def along(state: State, axis: int, reads: Reads, operation: str, *, block: int =
     kinds = [kind for kind, _ in state.axes[axis]]
     if len(kinds) > 1 or kinds[0] == TOKENS or block_of(state, axis) != block:
         raise Unread
-    return on(state, kinds[0], lambda seen: seen.read(reads))
+    return on(state, kinds[0], lambda seen: seen.read(reads, size * block))
 
 
 def on(state: State, name: int | None, change: Callable[[Seen], Seen]) -> State:
@@ -163,7 +164,7 @@ def folded(state: State, axis: int, operation: str) -> State:
     if len(atoms) < 2 or atoms[0][0] not in IMAGE or any(kind not in (PLAIN, PARTS) for kind, _ in atoms[1:]):
         return state
     times = size_of(atoms[1:])
-    state = on(state, atoms[0][0], lambda seen: seen.read(repeat(times)))
+    state = on(state, atoms[0][0], lambda seen: seen.read(repeat(times), size_of(atoms)))
     if any(kind == PARTS for kind, _ in atoms[1:]):
         state = replace(state, bound=state.bound or operation)
     return replace(state, axes=(*state.axes[:axis], one(atoms[0][0], size_of(atoms)), *state.axes[axis + 1 :]))
@@ -213,11 +214,11 @@ def _joined(states: Sequence[State], name: int, axes: Axes) -> Seen | None:
     widest = max((each.widest for each in several), key=lambda window: window.size)
     windows = [each.union for each in several]
     one_stride = len({window.stride for window in windows}) == 1
+    size = _indices(axes, name) * several[0].block
     if not one_stride:
-        size = max([size for atoms in axes for kind, size in atoms if kind == name], default=1)
-        windows = [_finite(window, widest, size) for window in windows]
+        windows = [window.repeated(size, widest.stride) for window in windows]
     return Seen(
-        union(windows),
+        union(windows, size),
         widest,
         min((each.lowest for each in several), key=lambda window: window.centre),
         max((each.highest for each in several), key=lambda window: window.centre),
@@ -226,9 +227,7 @@ def _joined(states: Sequence[State], name: int, axes: Axes) -> Seen | None:
     )
 
 
-def _finite(window: Window, like: Window, size: int) -> Window:
-    """The windows of the `size` indices that there are, written with the stride of another."""
-    period = math.lcm(len(window.first), len(like.first))
-    period *= -(-size // period)
-    step = like.step * period // len(like.first)
-    return replace(window.repeated(period), step=step)
+def _indices(axes: Axes, name: int) -> int:
+    """How many indices an axis of the image has, at most."""
+    atoms = [atom for own in axes for atom in own]
+    return max([size for kind, size in atoms if kind in (name, TOKENS)], default=1)
