@@ -138,6 +138,8 @@ def _padded(op: Operation, parts: States, axis: int) -> State:
         raise Unread
     kinds = {kind for kind, _ in state.axes[axis]} & {*IMAGE, TOKENS}
     if len(kinds) > 1 or TOKENS in kinds:
+        before = sum(op.shape(i)[axis] for i in range(places[0]))
+        state = replace(state, order=(state.order, state.axes[axis], before, op.out_shape[axis]))
         return made(state, op.out_shape, {axis: TOKENS})
     before = sum(op.shape(i)[axis] for i in range(places[0]))
     return made(along(state, axis, shifted(-before), op.name, size=op.out_shape[axis]), op.out_shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fmreport.sources.facts import shapes
 from fmreport.sources.facts.operation import Operation
 from fmreport.sources.facts.state import (
     IMAGE,
@@ -19,6 +20,7 @@ from fmreport.sources.facts.state import (
     made,
     on,
     only,
+    reduced,
 )
 from fmreport.sources.facts.window import kernel, repeat, resized, shifted, transposed
 
@@ -29,12 +31,31 @@ def convolution(op: Operation, states: States) -> State:
     if state is None or weights is not None:
         raise Unread  # a kernel made of the image can bring anything anywhere
     state = _swept(op, state, op.shape(1)[: len(op.spatial)])
-    if op.type == "DepthwiseConv2dNative":
+    if op.type == "DepthwiseConv2dNative" and op.shape(1)[-1] == 1:
         return made(state, op.out_shape)
     if _has(state, op.channel, *IMAGE, TOKENS):
         raise Unread
+    if op.type == "DepthwiseConv2dNative":
+        return made(state, op.out_shape)
     grouped = op.shape(1)[-2] < op.shape(0)[op.channel]
     return made(state, op.out_shape, {op.channel: PARTS if grouped and _has(state, op.channel, PARTS) else PLAIN})
+
+
+def quantizing(op: Operation, states: States) -> State:
+    """To steps of a range that is given, or else taken of the whole tensor."""
+    state = shapes.pointwise(op, states)
+    if op.attribute("range_given"):
+        return state
+    whole = reduced(state, range(len(state.axes)), op.name)
+    return replace(state, everywhere=whole.everywhere)
+
+
+def neighbouring_channels(_: Operation, states: States) -> State:
+    """LRN, which reads neighbours along the last axis."""
+    state = only(states)
+    if _has(state, len(state.axes) - 1, *IMAGE, TOKENS):
+        raise Unread
+    return state
 
 
 def _has(state: State, axis: int, *kinds: int | None) -> bool:
@@ -66,7 +87,7 @@ def pooling(op: Operation, states: States) -> State:
 def transposed_convolution(op: Operation, states: States) -> State:
     """Conv2DBackpropInput: each index of the input spreads over the output."""
     state = states[2]
-    if state is None or states[1] is not None:
+    if state is None or states[1] is not None or _has(state, op.channel, *IMAGE, TOKENS):
         raise Unread
     taps = op.shape(1)[: len(op.spatial)]
     padded = op.padding(taps, small=op.shape(2), large=op.out_shape)
@@ -108,6 +129,8 @@ def resizing(op: Operation, states: States) -> State:
 def depth_to_space(op: Operation, states: States) -> State:
     """Blocks of channels become blocks of pixels, each of which sees what all saw."""
     state, times = only(states), int(op.attribute("block_size"))
+    if _has(state, op.channel, *IMAGE, TOKENS):
+        raise Unread
     if _has(state, op.channel, PARTS):
         state = replace(state, bound=state.bound or op.name)
     for axis in op.spatial:
@@ -118,6 +141,8 @@ def depth_to_space(op: Operation, states: States) -> State:
 def space_to_depth(op: Operation, states: States) -> State:
     """Blocks of pixels become channels, each of which sees a part of the block."""
     state, size = only(states), int(op.attribute("block_size"))
+    if _has(state, op.channel, *IMAGE, TOKENS):
+        raise Unread
     for axis in op.spatial:
         state = along(state, axis, kernel(size, stride=size), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {op.channel: PARTS})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from types import MappingProxyType
 
 from fmreport.sources.facts.window import ITSELF, Reads, Window, repeat, union
@@ -71,13 +72,35 @@ class State:
     """The first normalisation by statistics over positions, which is left out of the windows."""
     meeting: str = ""
     """The first operation at which paths meet that are centred on different positions."""
+    order: object = None
+    """What was picked of positions that run in an order of their own; equal for tokens that are ordered alike."""
+    source: object = None
+    """What stands for the numbers of the tensor: the same object for tensors of the same numbers."""
+    claim: Claim | None = None
+    """What it may be of a normalisation, where it may be a part of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A tensor as a part of a normalisation."""
+
+    of: object
+    """The source of what is normalised."""
+    degree: Fraction
+    """The power of it with which this grows."""
+    rest: State | None = None
+    """What is seen but for statistics; None where there are only statistics."""
+    by: str = ""
+    """The operation that took the first statistic."""
+    rooted: bool = False
+    """Whether a root was taken of a statistic."""
 
 
 def image(shape: Sequence[int]) -> State:
     """The images themselves, `(B, H, W, C)`."""
     batch, height, width, channels = shape
     axes = (one(PLAIN, batch), one(Y, height), one(X, width), one(PLAIN, channels))
-    return State(axes, (Seen(ITSELF, ITSELF, ITSELF, ITSELF),) * 2)
+    return State(axes, (Seen(ITSELF, ITSELF, ITSELF, ITSELF),) * 2, source=object())
 
 
 def one(kind: int | None, size: int) -> tuple[Atom, ...]:
@@ -106,6 +129,12 @@ class Unread(Exception):  # noqa: N818
 def unknown(shape: Sequence[int], operation: str) -> State:
     """The state of a tensor of which it is not known what it sees, because of an operation."""
     return State(tuple(one(PLAIN, size) for size in shape), (None, None), unknown=operation)
+
+
+def twice(axes: Sequence[Sequence[Atom]]) -> set[int | None]:
+    """Kinds of positions over which two axes run."""
+    names = [kind for atoms in axes for kind, _ in atoms if kind in (*IMAGE, TOKENS)]
+    return {kind for kind in names if names.count(kind) > 1}
 
 
 def made(state: State, shape: Sequence[int], fresh: Mapping[int, int | None] = MappingProxyType({})) -> State:
@@ -138,7 +167,7 @@ def along(state: State, axis: int, reads: Reads, operation: str, *, size: int, b
     atoms = state.axes[axis]
     kinds = [kind for kind, _ in atoms]
     if not any(kind in (Y, X, TOKENS) for kind in kinds):
-        return state
+        return replace(state, bound=state.bound or operation) if PARTS in kinds else state
     state = folded(state, axis, operation)
     kinds = [kind for kind, _ in state.axes[axis]]
     if len(kinds) > 1 or kinds[0] == TOKENS or block_of(state, axis) != block:
@@ -175,6 +204,7 @@ def together(states: Sequence[State], axes: Axes, operation: str) -> State:
     placed = [_placed(state, axes, operation) for state in states]
     if any(len({seen.block for each in placed if (seen := each.seen[name])}) > 1 for name in IMAGE):
         raise Unread
+    order = _order(placed)
     rows, columns = (_joined(placed, name, axes) for name in IMAGE)
     met = all(each is None or each.aligned for each in (rows, columns))
     return State(
@@ -185,7 +215,16 @@ def together(states: Sequence[State], axes: Axes, operation: str) -> State:
         _first(each.bound for each in placed),
         _first(each.normalised for each in placed),
         "" if met else _first([*(each.meeting for each in placed), operation]),
+        order,
     )
+
+
+def _order(states: Sequence[State]) -> object:
+    """The order of the tokens of all states; raises `Unread` where it is not one."""
+    orders = [state.order for state in states if any(state.seen)]
+    if any(order != orders[0] for order in orders):
+        raise Unread
+    return orders[0] if orders else None
 
 
 def _first(words: Iterable[str]) -> str:
