@@ -132,6 +132,10 @@ EXACTLY: dict[str, Call] = {
     "a dense layer at each pixel": lambda x: tf.tensordot(conv(x), kernel(4, 5), 1),
     "a sum over channels by Einsum": lambda x: tf.einsum("bhwc,cd->bhwd", conv(x), kernel(4, 5)),
     "halves of channels, added": lambda x: tf.add_n(tf.split(conv(x), 2, axis=-1)),
+    "rows, one after the other": lambda x: conv(
+        tf.stack([tf.tensordot(row, kernel(4, 4), 1) for row in tf.unstack(conv(x, strides=2), axis=1)], 1)
+    ),
+    "columns, one after the other": lambda x: tf.stack(tf.unstack(conv(x), axis=2), 2),
     "rows stacked as channels": lambda x: tf.reduce_sum(
         tf.stack([conv(x), x[..., :1] + tf.zeros((4,), x.dtype)], axis=-2), -2
     ),
@@ -172,6 +176,7 @@ NOT_KNOWN: dict[str, tuple[Call, str]] = {
         lambda x: _with_class(_tokens(x)) + _with_class(_with_class(_tokens(x))[:, :-1]),
         "AddV2",
     ),
+    "rows, in another order": (lambda x: tf.stack(tf.unstack(x, axis=1)[::-1], 1), "Pack"),
     "pairs of positions": (lambda x: x[:, :, 0][:, :, None] - x[:, :, 0][:, None], "Sub"),
     "rows times columns": (lambda x: tf.einsum("bijc,bjic->bijc", x[:, :, :12], x[:, :, :12]), "Einsum"),
     "a diagonal": (lambda x: tf.einsum("bhhc->bhc", x[:, :, :12]), "Einsum"),

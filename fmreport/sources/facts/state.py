@@ -45,7 +45,15 @@ class Seen:
 
     def read(self, reads: Reads, size: int) -> Seen:
         """What the output of an operation sees, along its axis of `size` indices."""
-        windows = {window: window.read(reads, size) for window in {self.union, self.widest, self.lowest, self.highest}}
+        return self.of({window: window.read(reads, size) for window in self.windows})
+
+    @property
+    def windows(self) -> set[Window]:
+        """All of them, each once."""
+        return {self.union, self.widest, self.lowest, self.highest}
+
+    def of(self, windows: Mapping[Window, Window]) -> Seen:
+        """With others in place of the windows."""
         return replace(
             self,
             union=windows[self.union],
@@ -53,6 +61,11 @@ class Seen:
             lowest=windows[self.lowest],
             highest=windows[self.highest],
         )
+
+    def every(self, step: int) -> Seen:
+        """The windows of an axis along which all is seen that the first index sees, so many positions further on."""
+        single = {each: Window(step, each.first[:1], each.last[:1]) for each in self.windows}
+        return self.of(single)
 
 
 @dataclass(frozen=True, slots=True)
