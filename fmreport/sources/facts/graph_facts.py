@@ -21,7 +21,7 @@ class GraphFacts:
         self._batch = sizes(images)[0]
         self._graph = images.graph
         self._work = {
-            op.name: work_of(op, self._batch)
+            op.name: work_of(op, self._batch, self._states)
             for op in self._graph.get_operations()
             if any(tensor.name in self._states for tensor in op.inputs)
         }
