@@ -82,6 +82,8 @@ def transposing(op: Operation, states: States) -> State:
 def pointwise(op: Operation, states: States) -> State:
     """Index by index, of one or several tensors that are broadcast."""
     shape = op.out_shape
+    if op.type == "Bitcast" and len(shape) != len(op.shape(0)):
+        raise Unread  # to numbers of another size
     seen = [_expanded(state, len(shape)) for state in states if state is not None]
     if len(seen) == 1 and tuple(size_of(atoms) for atoms in seen[0].axes) == shape:
         return seen[0]
