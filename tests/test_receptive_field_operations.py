@@ -132,6 +132,9 @@ EXACTLY: dict[str, Call] = {
     "a dense layer at each pixel": lambda x: tf.tensordot(conv(x), kernel(4, 5), 1),
     "a sum over channels by Einsum": lambda x: tf.einsum("bhwc,cd->bhwd", conv(x), kernel(4, 5)),
     "halves of channels, added": lambda x: tf.add_n(tf.split(conv(x), 2, axis=-1)),
+    "a single pixel with padding behind, of repeated ones": lambda x: tf.nn.conv2d(
+        repeated(x, 2), kernel(1, 1, 3, 3), 1, [[0, 0], [0, 2], [0, 2], [0, 0]]
+    )[:, :24, :34],
     "rows, one after the other": lambda x: conv(
         tf.stack([tf.tensordot(row, kernel(4, 4), 1) for row in tf.unstack(conv(x, strides=2), axis=1)], 1)
     ),
@@ -177,6 +180,10 @@ NOT_KNOWN: dict[str, tuple[Call, str]] = {
         "AddV2",
     ),
     "rows, in another order": (lambda x: tf.stack(tf.unstack(x, axis=1)[::-1], 1), "Pack"),
+    "numbers of another size": (
+        lambda x: tf.bitcast(tf.transpose(x, (0, 1, 3, 2)), tf.float32)[..., 0],
+        "Bitcast",
+    ),
     "pairs of positions": (lambda x: x[:, :, 0][:, :, None] - x[:, :, 0][:, None], "Sub"),
     "rows times columns": (lambda x: tf.einsum("bijc,bjic->bijc", x[:, :, :12], x[:, :, :12]), "Einsum"),
     "a diagonal": (lambda x: tf.einsum("bhhc->bhc", x[:, :, :12]), "Einsum"),

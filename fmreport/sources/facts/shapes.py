@@ -82,6 +82,8 @@ def transposing(op: Operation, states: States) -> State:
 def pointwise(op: Operation, states: States) -> State:
     """Index by index, of one or several tensors that are broadcast."""
     shape = op.out_shape
+    if op.type == "Bitcast" and len(shape) != len(op.shape(0)):
+        raise Unread  # to numbers of another size
     seen = [_expanded(state, len(shape)) for state in states if state is not None]
     if len(seen) == 1 and tuple(size_of(atoms) for atoms in seen[0].axes) == shape:
         return seen[0]
@@ -162,17 +164,17 @@ def _put_back(states: States, axis: int) -> State | None:
     if len(present) < len(states) or len({(state.axes, state.order, state.everywhere) for state in present}) > 1:
         return None
     for name, other in (IMAGE, IMAGE[::-1]):
-        steps = {_step(one, next_, name) for one, next_ in pairwise(present)}
-        fixed = all(state.seen[other] == present[0].seen[other] for state in present)
-        step = steps.pop() if len(steps) == 1 else None
-        if any(kind == name for atoms in present[0].axes for kind, _ in atoms) or step == 0:
+        held = any(kind == name and size > 1 for atoms in present[0].axes for kind, size in atoms)
+        if held or len({seen.lowest.centre for state in present if (seen := state.seen[name])}) < 2:
             continue
-        if not fixed or step is None or step < 0:
+        steps = {_step(one, next_, name) for one, next_ in pairwise(present)}
+        step = steps.pop() if len(steps) == 1 else None
+        if step is None or step < 1 or any(state.seen[other] != present[0].seen[other] for state in present):
             raise Unread  # single positions in another order
         whole = on(present[0], name, lambda seen, step=step: seen.every(step))  # type: ignore[misc]
-        axes = (*whole.axes[:axis], one(name, len(states)), *whole.axes[axis:])
+        kept = [tuple(atom for atom in atoms if atom[0] != name) for atoms in whole.axes]
         bound = next((state.bound for state in present if state.bound), "")
-        return replace(whole, axes=axes, bound=bound)
+        return replace(whole, axes=(*kept[:axis], one(name, len(states)), *kept[axis:]), bound=bound)
     return None
 
 

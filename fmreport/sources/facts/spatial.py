@@ -66,7 +66,7 @@ def _swept(op: Operation, state: State, taps: Sequence[int]) -> State:
     """The state after kernels of `taps` positions along each spatial axis."""
     padded = op.padding(taps, small=op.out_shape, large=op.shape(0))
     for axis, tap, stride, dilation, before in zip(op.spatial, taps, op.strides, op.dilations, padded, strict=True):
-        if (tap, stride, before) == (1, 1, 0):
+        if (tap, stride, before) == (1, 1, 0) and op.out_shape[axis] == op.shape(0)[axis]:
             continue
         block = block_of(state, axis)
         if block > 1 and (stride > 1 or before):
