@@ -205,6 +205,19 @@ NOT_KNOWN: dict[str, tuple[Call, str]] = {
         lambda x: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, conv(y, channels=3)), (0, x))[1],
         "StatelessWhile",
     ),
+    "a padding with a number that is made of the image": (
+        lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=tf.reduce_max(x)),
+        "PadV2",
+    ),
+    "a normalisation with a scale that is made of the image": (
+        lambda x: tf.compat.v1.nn.fused_batch_norm(
+            tf.cast(x, tf.float32),
+            tf.cast(tf.reduce_max(x, (0, 1, 2)), tf.float32),
+            *(tf.zeros(3), tf.zeros(3), tf.ones(3)),
+            is_training=False,
+        )[0],
+        "FusedBatchNormV3",
+    ),
     "a kernel that is made of the image": (
         lambda x: tf.nn.conv2d(x, tf.reshape(x[0, :2, :2, :], (2, 2, 3, 1)), 1, "SAME"),
         "Conv2D",

@@ -17,6 +17,7 @@ from fmreport.sources.facts.state import (
     Unread,
     folded,
     image,
+    only,
     size_of,
     twice,
     unknown,
@@ -32,8 +33,8 @@ def _each(rule: Rule, operations: str) -> dict[str, Rule]:
 
 def _normalising(op: Operation, states: States) -> list[State | None]:
     """FusedBatchNorm: index by index, but for the statistics of a batch, which it returns too."""
-    state = states[0]
-    if state is None:
+    state = only(states)
+    if states[0] is None:
         raise Unread
     if op.attribute("is_training"):
         state = _named(state, [i for i in range(len(op.out_shape)) if i != op.channel], op)

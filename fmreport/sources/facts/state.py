@@ -130,13 +130,16 @@ States = Sequence[State | None]
 """What the inputs of an operation see; None for what does not depend on the image."""
 
 
-def only(states: States) -> State:
-    """What the one input sees that is made of the image."""
-    return next(state for state in states if state is not None)
-
-
 class Unread(Exception):  # noqa: N818
     """It is not known what an operation reads."""
+
+
+def only(states: States) -> State:
+    """What the one input sees that is made of the image; raises `Unread` where several are."""
+    made = [state for state in states if state is not None]
+    if len(made) != 1:
+        raise Unread
+    return made[0]
 
 
 def unknown(shape: Sequence[int], operation: str) -> State:
