@@ -46,6 +46,12 @@ out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(file=_own_stderr(), highlight=False, soft_wrap=True, emoji=False)
 
 INTERRUPTED = 130
+LEGEND = """\
+Index: position among the taps of the same type, from 1. A layer that holds others counts what they hold and do.
+{marks}
+Zeros: whether exact zeros are made on purpose: by design, by chance (not on purpose) or unknown.\
+"""
+"""What the columns of `fmreport layers` mean."""
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.", show_default=False)]
@@ -147,18 +153,25 @@ def check(config: ConfigFile, overrides: Overrides = None) -> None:
 def layers(
     config: ConfigFile,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every column, with its unit.")] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print what is tapped as a LaTeX table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: taps, layers and parts, and what each column means.")
+    ] = False,
+    as_latex: Annotated[
+        bool, typer.Option("--latex", help="Print two LaTeX tables: the parts of the model, and what is tapped.")
+    ] = False,
 ) -> None:
-    """List every layer: what is tapped, what could be, and what cannot and why."""
+    """List every layer: what is tapped, what could be, and what cannot and why.
+
+    With parameters, multiply-adds and receptive fields; what the columns and marks mean stands below the table.
+    """
     from fmreport import config as settings
     from fmreport import pipeline
-    from fmreport.inventory import described
+    from fmreport.report.listing import described
 
     if as_json and as_latex:
         raise FmreportError("--json and --latex exclude each other", fix="give one of them")
     with err.status("Opening the model"):
-        listed = pipeline.inventory(settings.load(config, overrides or ()))
+        listed = pipeline.listing(settings.load(config, overrides or ()))
     if as_json:
         typer.echo(json.dumps(described(listed), indent=1))
     elif as_latex:
@@ -166,9 +179,9 @@ def layers(
 
         typer.echo(latex(listed), nl=False)
     else:
-        _print_layers(listed)
-    if listed.problem:
-        raise listed.problem
+        _print_layers(listed.inventory)
+    if listed.inventory.problem:
+        raise listed.inventory.problem
 
 
 def _print_layers(listed: Inventory) -> None:
@@ -176,7 +189,7 @@ def _print_layers(listed: Inventory) -> None:
 
     from fmreport.inventory import layers_table
     from fmreport.report.taps import records
-    from fmreport.report.wording import is_known, rounded, sees
+    from fmreport.report.wording import is_known, legend, rounded, sees
 
     facts = {row["tap"]: row for row in records(layers_table(listed.taps, listed.size))}
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -184,8 +197,10 @@ def _print_layers(listed: Inventory) -> None:
     for title in ("tap", "type", "index", "shape", "parameters", "MACs", "sees", "zeros"):
         numeric = title in ("index", "parameters", "MACs", "sees")
         table.add_column(title, overflow="fold", justify="right" if numeric else "left")
+    marked = []
     for tap in _as_tree(listed.taps):
         row = facts[tap.name]
+        marked += [rounded(float(row["macs"])) if is_known(row["macs"]) else "?", sees(row)]
         above, slash, own = tap.name.rpartition("/")
         table.add_row(
             "[green]*[/]" if tap.name in listed.selected else "",
@@ -194,12 +209,12 @@ def _print_layers(listed: Inventory) -> None:
             str(tap.index),
             str(row["shape"]),
             f"{tap.parameters:,}",
-            rounded(float(row["macs"])) if is_known(row["macs"]) else "?",
-            sees(row),
+            *marked[-2:],
             tap.zeros,
         )
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
+    out.print(f"[dim]{escape(LEGEND.format(marks=legend(marked)))}[/]")
     _print_sums(listed)
     for layer in listed.layers:
         if layer.reason and layer.path:
@@ -208,14 +223,17 @@ def _print_layers(listed: Inventory) -> None:
 
 def _print_sums(listed: Inventory) -> None:
     from fmreport.inventory import inventory_table, summed
-    from fmreport.report.wording import rounded
+    from fmreport.report.tables import multiply_adds
+    from fmreport.report.wording import in_words
 
-    sums = summed(inventory_table(listed.layers))
+    inventory = inventory_table(listed.layers)
     layers = sum(bool(layer.path) for layer in listed.layers)
     out.print(f"{layers} layers, {len(listed.taps)} taps, {len(listed.selected)} selected ([green]*[/])")
-    macs = "an unknown number of" if sums["macs"] is None else rounded(sums["macs"])
     height, width = listed.size
-    out.print(f"{sums['parameters']:,} parameters, {macs} multiply-adds for an image of {height} x {width}")
+    macs = in_words(multiply_adds(inventory))
+    out.print(
+        f"{summed(inventory)['parameters']:,} parameters; multiply-adds for an image of {height} x {width}: {macs}"
+    )
 
 
 def _as_tree(taps: Sequence[Tap]) -> list[Tap]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def layers_table(taps: Sequence[Tap], size: tuple[int, int]) -> pd.DataFrame:
 
 
 def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
-    height, width = tap.grid if len(tap.grid) == 2 else (0, 0)
+    height, width = tap.grid if len(tap.grid) == 2 and tap.is_map else (0, 0)
     is_map = bool(height)
     row = {column.name: getattr(tap, column.name, None) for column in LAYERS}
     return row | {
@@ -95,6 +94,7 @@ def inventory_table(layers: Sequence[Layer]) -> pd.DataFrame:
             | _output(layer)
             | {
                 "taps": " ".join(layer.taps),
+                "read_by": " ".join(layer.output.read_by) if layer.output is not None else "",
                 "own_macs": work.macs if work else None,
                 "own_products": work.products if work else None,
             }
@@ -120,23 +120,3 @@ def summed(inventory: pd.DataFrame) -> dict[str, int | None]:
         name.removeprefix("own_"): None if inventory[name].isna().any() else int(inventory[name].sum())
         for name in names
     }
-
-
-def described(inventory: Inventory) -> dict[str, Any]:
-    """What is known of a model without an image, ready for JSON: both tables, their totals, what the columns mean."""
-    layers = inventory_table(inventory.layers)
-    taps = layers_table(inventory.taps, inventory.size)
-    taps["selected"] = taps["tap"].isin(list(inventory.selected))
-    taps["feeds"] = [list(tap.feeds) for tap in inventory.taps]
-    return {
-        "totals": summed(layers),
-        "taps": _records(taps),
-        "layers": _records(layers),
-        "columns": {column.name: asdict(column) for column in (*LAYERS, *INVENTORY)},
-    }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    # By way of pandas' own JSON, which knows what its empty cells are.
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records"))
-    return found

@@ -13,6 +13,8 @@ from fmreport.records import Tap
 
 POOLING = "*Pool*"
 """What `before: pooling` stands for among the classes of layers."""
+PADDING = r"[A-Za-z]*Pad(?:ding)?(?:\dD|V2)?"
+"""Classes of layers that do nothing but pad, as a regular expression."""
 
 
 def select(config: Config, taps: Sequence[Tap]) -> tuple[Tap, ...]:

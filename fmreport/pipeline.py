@@ -26,6 +26,7 @@ from fmreport.records import IMAGE, Facts, Layer, Tap
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
 from fmreport.report.environment import check_overrides
+from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
 from fmreport.store import Draft, Run, check_free, drafting
 
@@ -171,16 +172,17 @@ def check(config: Config) -> None:
         raise FmreportError(f"{len(problems)} problems:{lines}", fix="mend each of them")
 
 
-def inventory(config: Config) -> Inventory:
+def listing(config: Config) -> Listing:
     """Every layer and tap of a config's model, and which of them the config selects."""
     model = sources.open_source(config)
     size = preprocessing(config, model).size
     found, taps = model.inventory(size)
     try:
-        return Inventory(found, taps, frozenset(tap.name for tap in layers.select(config, taps)), size)
+        inventory = Inventory(found, taps, frozenset(tap.name for tap in layers.select(config, taps)), size)
     except SelectorError as error:
         # The list is what its reader needs to mend the selector, so it is given all the same.
-        return Inventory(found, taps, frozenset(), size, error)
+        inventory = Inventory(found, taps, frozenset(), size, error)
+    return Listing(config.name, model.identity, inventory)
 
 
 def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:

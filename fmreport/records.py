@@ -101,6 +101,10 @@ class Tap:
     work: Work | None = None
     """Of the call that made it, nested layers included; None where that is not known."""
     receptive_field: ReceptiveField = ReceptiveField(UNKNOWN)
+    read_by: tuple[str, ...] = ()
+    """Paths of the layers that read this tensor; empty where the model returns it, and where nobody does."""
+    is_map: bool = True
+    """Whether its spatial axes are rows and columns; False also where there are not two."""
 
     @property
     def channels(self) -> int:
@@ -211,8 +215,8 @@ LAYERS = (
     Column("rf_padding_x", "pixel", "columns that the first column of the map sees left of the image", _ARAUJO),
     Column("rf_centre_y", "pixel", "row of the image on which the first row of the map is centred, from 0"),
     Column("rf_centre_x", "pixel", "column of the image on which the first column of the map is centred, from 0"),
-    Column("rf_disagreement_y", "pixel", "rows between the centres of the paths that are furthest apart"),
-    Column("rf_disagreement_x", "pixel", "columns between the centres of the paths that are furthest apart"),
+    Column("rf_disagreement_y", "pixel", "rows between the centres of the paths furthest apart, on average"),
+    Column("rf_disagreement_x", "pixel", "columns between the centres of the paths furthest apart, on average"),
     Column("rf_reason", "", "what decides the status of the receptive field"),
     Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
     Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
@@ -224,6 +228,7 @@ INVENTORY = (
     ),
     Column("taps", "", "names of the layer's taps, separated by spaces"),
     Column("reason", "", "why nothing is captured of a layer that has no tap"),
+    Column("read_by", "", "paths of the layers that read what it hands on, separated by spaces"),
     Column("own_parameters", "count", f"entries of the layer's own variables{_OWN}"),
     Column("own_trainable_parameters", "count", f"those of them that training changes{_OWN}"),
     Column("own_macs", "count", f"multiply-adds per image of all calls of the layer{_OWN}; empty: not known"),

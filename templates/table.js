@@ -6,6 +6,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   const sorted = table.createTBody();
   const section = table.closest("section");
   const status = section.querySelector("[data-sort-status]");
+  const back = section.querySelector("#unsorted");
+  const every = section.querySelector("#every-tap");
+  const parts = [...table.querySelectorAll(".part input")];
   // Numbers from the largest, names from A: what is looked for first.
   const orders = { number: ["none", "descending", "ascending"], text: ["none", "ascending", "descending"] };
   const words = { none: "in the order of the run" };
@@ -30,9 +33,22 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     table.classList.toggle("sorted", order !== "none");
     heads.forEach((head, i) => head.setAttribute("aria-sort", i === column ? order : "none"));
     status.textContent = `Sorted ${words[order] ?? `by ${heads[column].textContent}, ${order}`}.`;
+    // Sorted taps stand in no part: there is nothing to fold, but a way back.
+    if (back) back.hidden = order === "none";
+    if (every) every.parentElement.hidden = order !== "none";
   };
 
-  section.querySelector(".hint span").hidden = false;
+  if (every) {
+    const agree = () => (every.checked = parts.every((part) => part.checked));
+    every.addEventListener("change", () => parts.forEach((part) => (part.checked = every.checked)));
+    parts.forEach((part) => part.addEventListener("change", agree));
+    agree();
+  }
+  back?.addEventListener("click", () => {
+    sort(0, "none");
+    heads[0].querySelector("button").focus();
+  });
+  section.querySelector("#layers-hint")?.removeAttribute("hidden");
   heads.forEach((head, column) => {
     const button = head.querySelector("button");
     button.disabled = false;

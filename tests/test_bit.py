@@ -123,7 +123,7 @@ def test_it_takes_images_of_any_size() -> None:
 
 
 def test_the_config_that_ships_taps_convolutions_relus_units_and_what_pooling_reads() -> None:
-    found = pipeline.inventory(config.load(ROOT / "configs/bit_r50x1.yaml"))
+    found = pipeline.listing(config.load(ROOT / "configs/bit_r50x1.yaml")).inventory
     types = Counter(tap.type for tap in found.taps if tap.name in found.selected)
     assert types == {"StandardizedConv2D": 53, "ReLU": 49, "Add": 16, "ZeroPadding2D": 1}
     assert {"root_block/pool_pad", "relu"} <= found.selected

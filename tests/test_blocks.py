@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from traced_facts import application
 
-from fmreport.blocks import LONGEST, OUTSIDE, blocks, parts
+from fmreport.blocks import LONGEST, OUTSIDE, UNTAPPED, blocks, parts
 from fmreport.inventory import inventory_table, summed
 from fmreport.records import Layer, Tap, Work
 
 
 def tap(path: str, order: int, shape: tuple[int, ...]) -> Tap:
-    return Tap(path, path, "Conv2D", order, order, shape, "float32", 1, 1, "unknown", "", work=Work(2, 1))
+    kind = {"activation": "Activation"}.get(path.rpartition("/")[2].partition("_")[0], "Conv2D")
+    return Tap(path, path, kind, order, order, shape, "float32", 1, 1, "unknown", "", work=Work(2, 1))
 
 
 def table(paths: Sequence[str], shapes: Sequence[tuple[int, ...]] = ()) -> pd.DataFrame:
@@ -105,3 +107,50 @@ def test_architectures_have_the_parts_that_their_names_tell(name: str, size: int
     assert set(some) <= set(found["block"])
     assert len(found) <= LONGEST
     assert np.isfinite(found["macs"].to_numpy(np.float64)).all()
+
+
+def test_a_part_of_one_layer_has_its_whole_name_and_a_stem_is_one_part() -> None:
+    paths = ["conv1_pad", "conv1_conv", "conv1_bn"]
+    paths += [f"conv{stage}_block{b}_{layer}" for stage in (2, 3) for b in (1, 2) for layer in "abcd"]
+    expected = ["conv1"] * 3 + [f"conv{stage}_block{b}" for stage in (2, 3) for b in (1, 2) for _ in "abcd"]
+    assert told([*paths, "avg_pool", "conv2d_3"]) == [*expected, "avg_pool", "avg_pool"]
+
+
+def test_vectors_without_a_name_belong_to_the_part_that_reads_them() -> None:
+    paths = ["a_x", "a_y", "a_z", "conv2d", "b_x", "b_y", "b_z"]
+    shapes: list[tuple[int, ...]] = [(8, 8, 4)] * 3 + [(256,)] + [(5,)] * 3
+    assert told(paths, shapes) == ["a"] * 3 + ["b"] * 4
+    assert told(paths, [(8, 8, 4)] * 7) == ["a"] * 4 + ["b"] * 3
+
+
+def test_a_part_shows_the_largest_of_what_it_hands_on() -> None:
+    shapes = {"a/wide": (8, 8, 9), "a/out": (8, 8, 4), "a/pooled": (4, 4, 4), "b/in": (4, 4, 2), "b/out": (3,)}
+    reads = {"a/wide": ("a/out",), "a/out": ("a/pooled", "b/out"), "a/pooled": ("b/in",), "b/in": ("b/out",)}
+    taps = [replace(tap(p, i, shapes[p]), read_by=reads.get(p, ())) for i, p in enumerate(shapes, 1)]
+    rows = [Layer(each.layer, each.type, 1, 1, (each.name,), "", each, 1, 1, Work(2, 1)) for each in taps]
+    found = blocks(inventory_table(rows)).set_index("block")["shape"]
+    assert dict(found) == {"a": "8 x 8 x 4", "b": "3"}
+
+
+def test_a_layer_without_a_tap_is_no_map_of_a_size() -> None:
+    taps = [tap(f"conv2d_{i}", i, (8, 8, 4)) for i in range(1, 5)]
+    rows = [Layer(each.layer, each.type, 1, 1, (each.name,), "", each, 1, 1, Work(2, 1)) for each in taps]
+    rows += [Layer("image", "InputLayer", 0, 0, (), "an input"), Layer("loop", "RNN", 7, 7, (), "in a loop", None, 7)]
+    found = blocks(inventory_table(rows))
+    assert list(found["block"]) == ["8 × 8", UNTAPPED]
+    assert list(found["layers"]) == [4, 2]
+
+
+def test_whole_numbers_stay_whole_beside_one_that_is_not_known() -> None:
+    known = Layer("a/x", "Conv2D", 1, 1, ("a/x",), "", tap("a/x", 1, (8, 8, 4)), 1, 1, Work(2, 1))
+    stopped = Layer("b/x", "While", 0, 0, ("b/x",), "", tap("b/x", 2, (8, 8, 4)), 0, 0, None)
+    assert "2," in blocks(inventory_table([known, stopped])).to_csv(index=False)
+    assert ".0" not in blocks(inventory_table([known, stopped])).to_csv(index=False)
+
+
+def test_an_input_is_no_layer_of_the_last_part() -> None:
+    taps = [tap(path, i, (8, 8, 4)) for i, path in enumerate(["a_x", "a_y", "b_x", "b_y"], 1)]
+    rows = [Layer(each.layer, each.type, 1, 1, (each.name,), "", each, 1, 1, Work(2, 1)) for each in taps]
+    rows += [Layer("input_layer", "InputLayer", 0, 0, (), "an input")]
+    found = blocks(inventory_table(rows))
+    assert dict(zip(found["block"], found["layers"], strict=True)) == {"a": 2, "b": 2}

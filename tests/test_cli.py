@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from fmreport.report.wording import rounded
 
 TINY = """
 import keras
@@ -127,22 +130,44 @@ def test_layers_lists_every_layer_and_marks_what_is_selected(folder: Path) -> No
     listed = json.loads(done.stdout)
     assert [layer["path"] for layer in listed["layers"]][:3] == ["stem", "pool", "body/conv"]
     assert [tap["tap"] for tap in listed["taps"] if tap["selected"]] == ["stem", "body/conv"]
-    assert set(listed["taps"][0]) - {"selected", "feeds"} <= set(listed["columns"])
     assert listed["columns"]["rf_height"]["unit"] == "pixel"
     assert {tap["rf_status"] for tap in listed["taps"]} == {"exact", "global"}
     assert listed["totals"]["macs"] == sum(layer["own_macs"] for layer in listed["layers"]) > 0
     assert [tap["zeros"] for tap in listed["taps"]] == ["by design", "by design", "by chance", "by chance", "by chance"]
     printed = fmreport("layers", "tiny.yaml", cwd=folder).stdout
     assert "24 x 24 x 6" in printed
+    assert "Sees: receptive field in pixels" in printed
+    assert "all: every pixel, by global pooling or attention" in printed
+    assert "not known" not in printed
+    assert "Index: position among the taps of the same type" in printed
+    assert f"multiply-adds for an image of 48 x 48: {rounded(listed['totals']['macs'])}\n" in printed
     assert "6 layers, 5 taps, 5 selected" in printed
     assert "cannot be tapped: input_layer (InputLayer)" in printed
 
 
+def test_what_layers_prints_as_json_says_what_it_is_of_and_what_every_field_means(folder: Path) -> None:
+    done = fmreport("layers", "tiny.yaml", "--json", cwd=folder)
+    listed = json.loads(done.stdout)
+    assert listed["fmreport"] == version("fmreport")
+    assert (listed["name"], listed["model"]["kind"]) == ("tiny", "builder")
+    assert listed["model"]["source"] == "tiny_model:make_model"
+    assert listed["size"] == [48, 48]
+    rows = [row for table in ("taps", "layers", "blocks") for row in listed[table]]
+    assert {name for row in (*rows, listed["totals"]) for name in row} <= set(listed["columns"])
+    assert all(column["meaning"] for column in listed["columns"].values())
+    assert listed["columns"]["selected"]["unit"] == "true or false"
+    assert sum(part["macs"] for part in listed["blocks"]) == listed["totals"]["macs"]
+    assert listed["taps"][0]["feeds"] == ["MaxPooling2D"]
+    assert "Index:" not in done.stdout
+
+
 def test_layers_prints_a_table_for_a_paper(folder: Path) -> None:
     printed = fmreport("layers", "tiny.yaml", "--latex", "--set", "layers=[{type: Conv2D}]", cwd=folder).stdout
-    assert printed.startswith("\\begin{table}")
-    assert [line.split(" & ")[0] for line in printed.splitlines() if " & " in line] == ["Layer", "stem", "body/conv"]
+    names = [line.split(" & ")[0].replace("\\allowbreak{}", "") for line in printed.splitlines() if " & " in line]
+    assert names[names.index("Layer") :] == ["Layer", "Layer", "stem", "body/conv", "Whole model"]
     assert "\\toprule" in printed
+    assert "\\label{tab:tiny-layers}" in printed
+    assert "Sees:" not in printed
     both = fmreport("layers", "tiny.yaml", "--latex", "--json", cwd=folder)
     assert "--json and --latex" in refused(both)
 

@@ -121,21 +121,6 @@ def test_depth_lies_at_the_same_place_in_every_figure_by_depth() -> None:
     assert len(spans) == 1
 
 
-def test_the_architecture_is_drawn_to_scale() -> None:
-    run = small_run()
-    parts = run.blocks[run.blocks["channels"].notna()]
-    (axes,) = figures.draw("architecture", run).figure.axes
-    shapes = [(patch.get_width(), patch.get_height()) for patch in axes.patches]
-    assert len(shapes) == len(parts)
-    maps = [
-        (shape, row) for shape, row in zip(shapes, parts.to_dict("records"), strict=True) if pd.notna(row["height"])
-    ]
-    per_channel = [width / row["channels"] for (width, _), row in maps]
-    per_row = [height / row["height"] for (_, height), row in maps]
-    assert per_channel == pytest.approx([per_channel[0]] * len(per_channel))
-    assert per_row == pytest.approx([per_row[0]] * len(per_row))
-
-
 def test_all_figures_are_rendered_under_their_own_names() -> None:
     assert list(figures.render_all(small_run())) == list(figures.FIGURES)
 

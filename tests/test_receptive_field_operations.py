@@ -69,6 +69,11 @@ def attended_in_windows(x: Any, side: int) -> Any:
     return tf.reshape(tf.transpose(y, (0, 1, 3, 2, 4, 5)), (-1, height, width, channels))
 
 
+def _split_anywhere(x: Any) -> Any:
+    width = tf.cast(x[0, 0, 0, 0], tf.int32)
+    return tf.ensure_shape(tf.split(x, [width, tf.shape(x)[2] - width], axis=2)[0], (1, 12, 8, 3))
+
+
 EXACTLY: dict[str, Call] = {
     "a pointwise function": lambda x: tf.nn.relu(x) * 2.0 + 1.0,
     "a convolution": conv,
@@ -127,6 +132,13 @@ EXACTLY: dict[str, Call] = {
     "a dense layer at each pixel": lambda x: tf.tensordot(conv(x), kernel(4, 5), 1),
     "a sum over channels by Einsum": lambda x: tf.einsum("bhwc,cd->bhwd", conv(x), kernel(4, 5)),
     "halves of channels, added": lambda x: tf.add_n(tf.split(conv(x), 2, axis=-1)),
+    "a single pixel with padding behind, of repeated ones": lambda x: tf.nn.conv2d(
+        repeated(x, 2), kernel(1, 1, 3, 3), 1, [[0, 0], [0, 2], [0, 2], [0, 0]]
+    )[:, :24, :34],
+    "rows, one after the other": lambda x: conv(
+        tf.stack([tf.tensordot(row, kernel(4, 4), 1) for row in tf.unstack(conv(x, strides=2), axis=1)], 1)
+    ),
+    "columns, one after the other": lambda x: tf.stack(tf.unstack(conv(x), axis=2), 2),
     "rows stacked as channels": lambda x: tf.reduce_sum(
         tf.stack([conv(x), x[..., :1] + tf.zeros((4,), x.dtype)], axis=-2), -2
     ),
@@ -135,6 +147,11 @@ EXACTLY: dict[str, Call] = {
 BOUNDED: dict[str, Call] = {
     "the part of branches that sees less": lambda x: tf.concat([conv(x, 1), conv(x, 5)], -1)[..., :4],
     "a kernel smaller than its stride, transposed": lambda x: transposed(x, 1, 2, "SAME"),
+    "rows of frames": lambda x: tf.reshape(x, (1, 3, 4, 17, 3)),
+    "pixels of windows": lambda x: tf.transpose(tf.reshape(x, (1, 3, 4, 17, 3)), (0, 1, 3, 2, 4)),
+    "some of a stack": lambda x: tf.nn.conv3d(
+        tf.stack([conv(x, 1), conv(x, 3), conv(x, 5)], 3), kernel(1, 1, 2, 4, 4), (1, 1, 1, 2, 1), "VALID"
+    )[:, :, :, 0],
     "windows": lambda x: attended_in_windows(x[:, :, :16], 4),
 }
 EVERYWHERE: dict[str, tuple[Call, str]] = {
@@ -154,17 +171,70 @@ EVERYWHERE: dict[str, tuple[Call, str]] = {
 }
 """What sees everything, and by which operation."""
 NOT_KNOWN: dict[str, tuple[Call, str]] = {
+    "a size that is computed": (_split_anywhere, "SplitV"),
+    "tokens, shifted by one": (lambda x: _tokens(x)[:, 1:] + _tokens(x)[:, :-1], "AddV2"),
+    "halves of tokens": (lambda x: _tokens(x)[:, :6] + _tokens(x)[:, 6:], "AddV2"),
+    "one token for all": (lambda x: _with_class(_tokens(x)) * _with_class(_tokens(x))[:, 3:4], "Mul"),
+    "tokens behind a class token, shifted": (
+        lambda x: _with_class(_tokens(x)) + _with_class(_with_class(_tokens(x))[:, :-1]),
+        "AddV2",
+    ),
+    "rows, in another order": (lambda x: tf.stack(tf.unstack(x, axis=1)[::-1], 1), "Pack"),
+    "numbers of another size": (
+        lambda x: tf.bitcast(tf.transpose(x, (0, 1, 3, 2)), tf.float32)[..., 0],
+        "Bitcast",
+    ),
+    "pairs of positions": (lambda x: x[:, :, 0][:, :, None] - x[:, :, 0][:, None], "Sub"),
+    "rows times columns": (lambda x: tf.einsum("bijc,bjic->bijc", x[:, :, :12], x[:, :, :12]), "Einsum"),
+    "a diagonal": (lambda x: tf.einsum("bhhc->bhc", x[:, :, :12]), "Einsum"),
+    "rows as channels, transposed convolution": (
+        lambda x: tf.nn.conv2d_transpose(_rows_last(x), kernel(1, 1, 5, 12), (1, 3, 17, 5), 1, "SAME"),
+        "Conv2DBackpropInput",
+    ),
+    "rows as channels, multiplied": (lambda x: depthwise(_rows_last(x), 1), "DepthwiseConv2dNative"),
+    "rows as channels, to pixels": (lambda x: tf.nn.depth_to_space(_rows_last(x), 2), "DepthToSpace"),
+    "rows as channels, and pixels": (lambda x: tf.nn.space_to_depth(_rows_last(x)[:, :2, :16], 2), "SpaceToDepth"),
+    "rows as channels, normalised by neighbours": (lambda x: tf.nn.lrn(tf.cast(_rows_last(x), tf.float32)), "LRN"),
+    "a mean between blocks": (
+        lambda x: tf.reduce_mean(tf.space_to_batch(x[:, :, :16], (2, 2), [[0, 0], [0, 0]]), 0),
+        "Mean",
+    ),
     "a turned image": (lambda x: x + tf.reverse(x, [2]), "ReverseV2"),
     "a rolled image": (lambda x: tf.concat([x[:, 3:], x[:, :3]], 1), "ConcatV2"),
     "a loop": (
         lambda x: tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, conv(y, channels=3)), (0, x))[1],
         "StatelessWhile",
     ),
+    "a padding with a number that is made of the image": (
+        lambda x: tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=tf.reduce_max(x)),
+        "PadV2",
+    ),
+    "a normalisation with a scale that is made of the image": (
+        lambda x: tf.compat.v1.nn.fused_batch_norm(
+            tf.cast(x, tf.float32),
+            tf.cast(tf.reduce_max(x, (0, 1, 2)), tf.float32),
+            *(tf.zeros(3), tf.zeros(3), tf.ones(3)),
+            is_training=False,
+        )[0],
+        "FusedBatchNormV3",
+    ),
     "a kernel that is made of the image": (
         lambda x: tf.nn.conv2d(x, tf.reshape(x[0, :2, :2, :], (2, 2, 3, 1)), 1, "SAME"),
         "Conv2D",
     ),
 }
+
+
+def _tokens(x: Any) -> Any:
+    return tf.reshape(conv(x, 4, strides=4, padding="VALID"), (1, -1, 4))
+
+
+def _with_class(tokens: Any) -> Any:
+    return tf.concat([tf.zeros((1, 1, tokens.shape[-1]), tokens.dtype), tokens], 1)
+
+
+def _rows_last(x: Any) -> Any:
+    return tf.transpose(x, (0, 3, 2, 1))
 
 
 def _attention(x: Any) -> Any:
@@ -256,6 +326,7 @@ def _batch(x: Any) -> Any:
 NORMALISED: dict[str, Call] = {
     "instances": lambda x: conv(_instance(conv(x))),
     "instances, by the mean of squares": lambda x: conv(_by_squares(conv(x))),
+    "instances, by a power": lambda x: conv(_power(conv(x))),
     "groups of channels": lambda x: conv(_groups(conv(x))),
     "a batch": lambda x: _batch(conv(conv(x))),
     "channels": lambda x: conv(conv(x) / tf.sqrt(tf.reduce_mean(conv(x) ** 2, -1, keepdims=True))),
@@ -268,6 +339,62 @@ def test_the_statistics_of_a_normalisation_are_left_out_and_named(name: str) -> 
     found = field(NORMALISED[name])
     assert (found.status, found.size) == (EXACT, (5, 5))
     assert bool(found.normalised) is (name != "channels")
+
+
+def _power(x: Any) -> Any:
+    mean = tf.reduce_mean(x, (1, 2), keepdims=True)
+    return (x - mean) / (tf.reduce_mean((x - mean) ** 2, (1, 2), keepdims=True) + 1e-5) ** 0.5
+
+
+def _moments(x: Any) -> tuple[Any, Any, Any]:
+    mean, variance = tf.nn.moments(x, (1, 2), keepdims=True)
+    return (x - mean) * tf.math.rsqrt(variance + 1e-5), mean, variance
+
+
+def _gated_by_variance(x: Any) -> Any:
+    y, _, variance = _moments(x)
+    return conv(x, channels=3) * tf.sigmoid(tf.tensordot(variance, kernel(3, 3), 1)) + 0 * y
+
+
+def _joined_with_variance(x: Any) -> Any:
+    y, _, variance = _moments(x)
+    return tf.concat([y, tf.broadcast_to(variance, x.shape)], -1)
+
+
+def _global_response(x: Any) -> Any:
+    """ConvNeXt V2."""
+    norm = tf.sqrt(tf.reduce_sum(tf.square(x), (1, 2), keepdims=True))
+    return x * (norm / (tf.reduce_mean(norm, -1, keepdims=True) + 1e-6)) + x
+
+
+USED_ELSEWHERE: dict[str, Call] = {
+    "a gate made of the variance": _gated_by_variance,
+    "the variance as channels": _joined_with_variance,
+    "a mean that multiplies": lambda x: _moments(x)[0] + x * _moments(x)[1],
+    "the mean taken off something else": lambda x: tf.concat(
+        [_instance(x), conv(x, 1, channels=3) - _moments(x)[1]], -1
+    ),
+    "a deviation that amplifies": lambda x: x * tf.sqrt(tf.reduce_mean(tf.square(x), (1, 2), keepdims=True)),
+    "global response": _global_response,
+    "global response of what is normalised": lambda x: _global_response(_instance(x)),
+    "a softmax over positions": lambda x: tf.exp(x) / tf.reduce_sum(tf.exp(x), (1, 2), keepdims=True),
+    "the variance itself": lambda x: _moments(x)[2] + 0 * _instance(x)[:, :1, :1],
+    "a range that is taken of the image": lambda x: tf.quantization.quantize_and_dequantize_v2(
+        x, 0.0, 0.0, range_given=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", USED_ELSEWHERE)
+def test_a_statistic_that_does_not_normalise_is_global(name: str) -> None:
+    assert field(USED_ELSEWHERE[name]).status == GLOBAL
+
+
+def test_tokens_that_are_ordered_alike_stay_what_they_are() -> None:
+    tokens = field(lambda x: _with_class(_tokens(x)) * 2.0 + tf.nn.relu(_with_class(_tokens(x))))
+    behind = field(lambda x: _with_class(_tokens(x))[:, 1:] * _with_class(_tokens(x))[:, 1:])
+    assert (tokens.status, tokens.size, tokens.stride) == (EXACT, (4, 4), (4, 4))
+    assert (behind.status, behind.size) == (EXACT, (4, 4))
 
 
 def test_a_statistic_that_is_a_result_too_is_global() -> None:

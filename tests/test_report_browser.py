@@ -157,30 +157,88 @@ def test_without_javascript_the_report_is_complete(browser: Any, report: Path) -
 def test_parts_fold_and_unfold_with_and_without_javascript(browser: Any, deep: Path, script: bool) -> None:
     page, _ = opened(browser, deep, java_script_enabled=script, viewport={"width": 1400, "height": 900})
     rows, parts = page.locator("table.layers tr.tap-row:visible"), page.locator("table.layers tr.part")
+    triangle, bars = parts.first.locator("input"), page.get_by_text("A bar under a number")
     assert (rows.count(), parts.count()) == (0, 20)
-    parts.first.locator("input").check()
+    assert triangle.evaluate("it => getComputedStyle(it).rotate") == "none"
+    assert not bars.is_visible()
+    triangle.check()
+    assert triangle.evaluate("it => getComputedStyle(it).rotate") == "90deg"
+    assert bars.is_visible()
     assert rows.count() == 6
     page.locator("#every-tap").check()
     assert rows.count() == 120
+    assert set(parts.locator("input").evaluate_all("all => all.map(it => getComputedStyle(it).rotate)")) == {"90deg"}
     page.context.close()
 
 
-def test_sorting_shows_every_tap_and_puts_it_back_into_its_part(browser: Any, deep: Path) -> None:
+def test_unfolding_all_and_each_agree(browser: Any, deep: Path) -> None:
     page, _ = opened(browser, deep, viewport={"width": 1400, "height": 900})
-    head = page.locator("table.layers thead th", has_text="Gini").locator("button")
-    head.click()
+    rows, every = page.locator("table.layers tr.tap-row:visible"), page.locator("#every-tap")
+    every.check()
+    page.locator("table.layers tr.part label").first.click()
+    assert rows.count() == 114
+    assert not every.is_checked()
+    page.locator("table.layers tr.part label").first.click()
+    assert every.is_checked()
+    every.uncheck()
+    assert rows.count() == 0
+    page.context.close()
+
+
+def test_sorting_shows_every_tap_and_the_way_back_puts_it_into_its_part(browser: Any, deep: Path) -> None:
+    page, _ = opened(browser, deep, viewport={"width": 1400, "height": 900})
+    back, folding = page.get_by_role("button", name="Back to the model’s order"), page.get_by_text("Unfold all parts")
+    assert (back.is_visible(), folding.is_visible()) == (False, True)
+    page.locator("table.layers thead th", has_text="Gini").locator("button").click()
     assert page.locator("table.layers tr.tap-row:visible").count() == 120
     assert page.locator("table.layers tr.part:visible").count() == 0
-    head.click()
-    head.click()
+    assert (back.is_visible(), folding.is_visible()) == (True, False)
+    back.click()
     assert page.locator("table.layers tr.tap-row:visible").count() == 0
     assert page.locator("table.layers tbody:first-of-type tr.tap-row").count() == 6
+    assert page.locator("[aria-sort=none]").count() == page.locator("table.layers thead th").count()
+    assert (back.is_visible(), folding.is_visible()) == (False, True)
+    page.context.close()
+
+
+def test_the_arrow_of_a_sorted_column_stays_within_it(browser: Any, deep: Path) -> None:
+    page, _ = opened(browser, deep, viewport={"width": 1280, "height": 900})
+    for head in page.locator("table.layers thead th").all():
+        head.locator("button").click()
+        own, arrow = head.bounding_box(), head.locator(".arrow").bounding_box()
+        assert arrow["width"] > 0
+        assert own["x"] <= arrow["x"]
+        assert arrow["x"] + arrow["width"] <= own["x"] + own["width"]
+        assert arrow["y"] + arrow["height"] <= own["y"] + own["height"]
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1400])
+def test_what_scrolls_sideways_says_so_and_nothing_else_does(browser: Any, deep: Path, width: int) -> None:
+    page, _ = opened(browser, deep, viewport={"width": width, "height": 900})
+    for box in page.locator(".plot .scroll, .scroll:has(table.layers)").all():
+        scrolls = box.evaluate("box => box.scrollWidth > box.clientWidth")
+        hint = box.locator("xpath=preceding-sibling::*[1]").locator("xpath=descendant-or-self::*[@class='sideways']")
+        assert hint.is_visible() == scrolls
+        assert "scrolls sideways" in str(box.get_attribute("aria-label"))
+    page.context.close()
+
+
+def test_the_name_of_a_row_stays_in_sight_while_its_numbers_scroll(browser: Any, deep: Path) -> None:
+    page, _ = opened(browser, deep, viewport={"width": 380, "height": 900})
+    page.locator("#every-tap").check()
+    box = page.locator(".scroll", has=page.locator("table.layers"))
+    box.evaluate("box => box.scrollLeft = box.scrollWidth")
+    left = box.bounding_box()["x"]
+    for row in ("thead tr", "tr.part", "tr.tap-row"):
+        name = page.locator(f"table.layers {row}").first.locator("th.name, th:nth-child(2)").first
+        assert name.bounding_box()["x"] == pytest.approx(left, abs=1)
     page.context.close()
 
 
 def test_a_link_in_the_table_leads_to_the_tap(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report)
-    page.locator("#every-tap").check()
+    page.locator("table.layers tr.part input:not(:checked)").evaluate_all("all => all.forEach(box => box.click())")
     link = page.locator("table.layers tbody th a").nth(1)
     name = link.inner_text()
     link.click()

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import jinja2
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
-from fmreport.report.wording import zeros_sentence
+from fmreport.report.wording import rounded, zeros_sentence
 
 VOID = {"meta", "link", "img", "br", "wbr", "input", "hr"}
 
@@ -147,6 +148,37 @@ def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, do
             assert stat.value != "–" or stat.reason
     # Once, as the name of the column that counts them.
     assert [text.strip().lower() for text in document.text].count("nan") == 1
+
+
+def test_an_empty_field_is_said_to_be_empty_in_html_and_in_print(page: Page, document: Document) -> None:
+    assert page.empty_note in " ".join("".join(document.text).split())
+    assert "A field that is empty" in page.empty_note
+
+
+def test_a_part_without_a_tap_in_this_run_says_so(page: Page) -> None:
+    run = copy.copy(small_run())
+    gone = [row.name for row in page.table.parts[-1].rows]
+    run.layers = run.layers[~run.layers["tap"].isin(gone)].reset_index(drop=True)
+    parts = build.build(run).table.parts
+    assert [part.taps for part in parts if not part.rows] == ["no tap in this run"]
+    assert all(part.taps.startswith(f"{len(part.rows)} tap") for part in parts if part.rows)
+
+
+def test_multiply_adds_of_the_whole_stand_beside_parameters_and_are_a_lower_bound_where_a_layer_is_not_known(
+    page: Page,
+) -> None:
+    known = rounded(int(small_run().inventory["own_macs"].sum()))
+    facts = {fact.term: fact.value for fact in page.facts}
+    assert facts["Multiply-adds"] == f"at least {known} for one image of 160 × 160 pixels"
+    assert page.table.total[1].text == f"≥ {known}"
+    assert any("≥: at least" in note for note in page.table.parts_notes)
+    run = copy.copy(small_run())
+    run.inventory = run.inventory.assign(own_macs=pd.array([pd.NA] * len(run.inventory), "Int64"))
+    facts = {fact.term: fact.value for fact in build.build(run).facts}
+    assert facts["Multiply-adds"] == "not known for one image of 160 × 160 pixels"
+    whole = copy.copy(small_run())
+    whole.inventory = whole.inventory.assign(own_macs=whole.inventory["own_macs"].fillna(0))
+    assert build.build(whole).table.total[1].text == known
 
 
 def test_zero_percent_after_an_operation_that_makes_no_zeros_is_no_finding(page: Page) -> None:

@@ -185,7 +185,38 @@ def test_contents_of_119_taps_stay_on_the_first_page(tmp_path: Path) -> None:
     assert "What the columns mean" in first
     assert "block0/unit03" in first
     assert "block0/unit03/21/conv" not in first
-    assert build.IN_THE_TABLE in first
+    flat = " ".join(first.split())
+    assert "block0/unit00/…: a part of the model, listed where it begins." in flat
+    for heading in re.findall("“(.*?)”", build.build(run).contents_note):
+        assert re.search(rf"\d {heading}", flat), heading
+
+
+def test_contents_tell_a_part_from_the_tap_with_which_it_begins() -> None:
+    assert contents.named(["a/x", "a/y", "b"]) == {1: "a/x", 2: "a/y", 3: "b"}
+    taps = [f"part{i // 3}/{i}" for i in range(60)] + ["head"]
+    found = contents.named(taps)
+    assert (found[1], found[4], found[61]) == ("part0/…", "part1/…", "head")
+    # Without levels no part is told.
+    run = make_run([TapSpec(f"conv{i}", "Conv2D", (8,)) for i in range(41)], shown=1, tile=8, probes=("cat",))
+    page = build.build(run)
+    assert page.contents == ()
+    assert page.contents_note.startswith("“Appendix: every tap” leads to")
+
+
+def test_the_report_names_the_tables_that_are_attached_and_what_an_empty_field_is(report: Path) -> None:
+    text = " ".join(poppler("pdftotext", report, "-").split())
+    files = re.findall(r"\w+\.csv", text[text.index("The tables ") : text.index("are attached to this file")])
+    listing = poppler("pdfdetach", "-list", report)
+    assert sorted(files) == sorted(re.findall(r"\w+\.csv", listing)) == sorted(f"{name}.csv" for name in build.ATTACHED)
+    assert build.EMPTY in text
+
+
+def test_the_table_of_parts_says_what_parts_and_marks_are(report: Path) -> None:
+    text = " ".join(poppler("pdftotext", "-layout", report, "-").split())
+    table = text[text.rindex("part holds output") : text.rindex("Maps, tap by tap")]
+    assert "1 layer" in table
+    for note in build.build(small_run()).table.parts_notes:
+        assert note in table
 
 
 def test_a_page_without_authors_notes_and_maps_compiles() -> None:

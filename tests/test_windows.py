@@ -100,3 +100,22 @@ def test_a_longer_period_says_the_same(steps: list[Reads], times: int) -> None:
 def test_what_is_enlarged_twice_and_halved_is_centred_where_it_was() -> None:
     there_and_back = ITSELF.read(kernel(2, stride=2)).read(repeat(2))
     assert (there_and_back.stride, there_and_back.centre, there_and_back.size) == (1, 0, 2)
+
+
+@settings(deadline=None)
+@given(st.lists(STEPS, max_size=4), STEPS, st.integers(1, 40))
+def test_only_the_indices_that_there_are_need_be_kept(steps: list[Reads], last: Reads, size: int) -> None:
+    window = through(steps)
+    whole, cut = window.read(last), window.read(last, size)
+    assert len(cut.first) <= max(size, 1)
+    assert [cut.at(i) for i in range(size)] == [whole.at(i) for i in range(size)]
+    assert cut.stride == whole.stride
+
+
+def test_periods_do_not_multiply_from_map_to_map() -> None:
+    window = ITSELF
+    for _ in range(40):
+        window = window.read(kernel(2, stride=2), 38)
+        window = window.read(resized(38, 75, taps=2, half_pixel=True, align_corners=False), 75)
+    assert len(window.first) == 75
+    assert window.stride == Fraction(76, 75) ** 40

@@ -54,6 +54,10 @@ KNOWN: dict[str, tuple[Callable[[Any], Any], Work]] = {
         lambda x: tf.nn.conv2d(x, kernel(3, 3, 3, 1) * (kernel(1, 4) @ kernel(4, 1)), 1, "SAME"),
         Work(PIXELS * 27, PIXELS),
     ),
+    "what prepares weights inside a function": (
+        tf.function(lambda x: tf.nn.conv2d(x, tf.reshape(kernel(27, 4) @ kernel(4, 5), (3, 3, 3, 5)), 1, "SAME")),
+        Work(PIXELS * 27 * 5, PIXELS * 5),
+    ),
     "pointwise operations": (lambda x: tf.nn.relu(x) * 2.0 + tf.reduce_mean(x), Work(0, 0)),
 }
 

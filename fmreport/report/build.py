@@ -11,9 +11,10 @@ from markupsafe import Markup
 from fmreport import figures
 from fmreport.analysis import findings
 from fmreport.figures import photographs, plots
+from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import contents, maps, page, tables, taps
-from fmreport.report.wording import count, full_stop, number, percent, plural, sizes
+from fmreport.report.wording import count, full_stop, in_words, listed, number, percent, plural, sizes
 from fmreport.store import Run
 
 SHOWN, OTHERS = 320, 96
@@ -31,10 +32,13 @@ MASKS = "Outlined: the mask (not measured in this release); its share is of the 
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
-IN_THE_TABLE = "The table of layers leads to the maps of every tap."
+PARTS, EVERY_TAP = "Parts of the model", "Appendix: every tap"
+"""Headings of the PDF under which the taps are found."""
+EMPTY = (
+    "A field that is empty (in the .parquet files null, which pandas reads as NaN) is undefined there, does not apply "
+    "or is not known."
+)
 UNTRAINED = "The weights are random: nothing here was learned."
-PADDING = r"[A-Za-z]*Pad(?:ding)?(?:\dD|V2)?"
-"""Types of layers that do nothing but pad."""
 FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
 
@@ -52,7 +56,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         limit=limit,
     )
     inventory, missing = tables.missing(run)
-    parts = contents.parts(list(run.layers["tap"]))
+    named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
     return page.Page(
         title=facts.title,
@@ -79,12 +83,15 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         table=tables.layer_table(run),
         maps_intro=maps.introduction(run, scale, limit),
         taps=tuple(taps.sections(run, settings, advance)),
-        contents=tuple((f"tap-{position}", name) for position, name in parts.items()),
-        contents_note="" if len(parts) == len(run.layers) else IN_THE_TABLE,
+        contents=tuple((f"tap-{position}", name) for position, name in named.items()),
+        contents_note=_contents_note(list(named.values()), len(run.layers)),
         inventory=inventory,
         missing=missing,
         definitions=tables.definitions(run),
+        empty_note=EMPTY,
         attachments=tuple(page.Attachment(f"{name}.csv", text) for name, text in ATTACHED.items()),
+        attachments_note=f"The tables {listed([f'{name}.csv' for name in ATTACHED])} are attached to this file; the "
+        "others lie beside it in the run's folder, in tables/.",
     )
 
 
@@ -98,6 +105,14 @@ def _findings(run: Run) -> Iterator[page.Finding]:
         links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
         positive = each.verdict in (findings.SUPPORTED, findings.CONSISTENT)
         yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive)
+
+
+def _contents_note(named: Sequence[str], taps: int) -> str:
+    if len(named) == taps:
+        return ""
+    where = f"“{EVERY_TAP}” leads to the maps of every tap, “{PARTS}” to those of each part."
+    part = next((name for name in named if name.endswith(contents.BEGINS)), "")
+    return f"{part}: a part of the model, listed where it begins. {where}" if part else where
 
 
 def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
@@ -184,6 +199,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
         yield page.Fact("Framework", str(model["framework"]))
     if model.get("parameters") is not None:
         yield page.Fact("Parameters", count(model["parameters"]))
+    macs, (height, width) = in_words(tables.multiply_adds(run.inventory)), facts.preprocess["size"]
+    yield page.Fact("Multiply-adds", f"{macs} for one image of {height} × {width} pixels")
     layers = int(run.inventory["path"].fillna("").ne("").sum())
     yield page.Fact("Layers", f"{plural(layers, 'layer')}, {plural(len(run.layers), 'tap')} in this run")
     masks = sum(probe.has_mask for probe in facts.probes)

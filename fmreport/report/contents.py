@@ -7,6 +7,13 @@ from itertools import groupby
 
 LONGEST = 40
 """Lines that stand beside the sections' own."""
+BEGINS = "/…"
+"""Tells what a name begins from a tap of that name."""
+
+
+def named(taps: Sequence[str]) -> dict[int, str]:
+    """Position (from 1) of the taps that are listed, and the name of each: its own, or that of the part it begins."""
+    return {at: name if name == taps[at - 1] else f"{name}{BEGINS}" for at, name in parts(taps).items()}
 
 
 def parts(taps: Sequence[str]) -> dict[int, str]:

@@ -133,6 +133,8 @@ class Part:
     """Of its row, for the control that folds it."""
     layers: str
     """How many, in words."""
+    taps: str
+    """How many of this run, in words."""
     cells: tuple[Cell, ...]
     """Output, parameters, multiply-adds, what is seen."""
     rows: tuple[Row, ...]
@@ -151,7 +153,10 @@ class Table:
     """The taps of all parts, in the order of the run."""
     total: tuple[Cell, ...]
     """Of the whole model: parameters and multiply-adds."""
+    parts_notes: tuple[str, ...]
+    """What a part is, and what stands in its row."""
     notes: tuple[str, ...]
+    """What stands in the rows of taps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +329,16 @@ class Page:
     """How to read the maps, a sentence each."""
     taps: tuple[TapSection, ...]
     contents: tuple[tuple[str, str], ...]
-    """What printed contents name of the taps: label of a section, and the tap or part of the model that begins."""
+    """What printed contents name of the taps: label of a section, and the tap or, with `/…`, the part of the model that
+    begins there."""
     contents_note: str
-    """Where the other taps are found; empty where all are named."""
+    """What such a part is, and where the other taps are found; empty where all are named."""
     inventory: str
     """A sentence: how many layers there are and how many have a tap."""
     missing: tuple[MissingLayer, ...]
     definitions: tuple[Definition, ...]
+    empty_note: str
+    """A sentence: what an empty field of the tables means."""
     attachments: tuple[Attachment, ...]
+    attachments_note: str
+    """A sentence: which tables these are, and where the others lie."""

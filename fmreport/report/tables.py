@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from fmreport.blocks import parts
 from fmreport.inventory import summed
@@ -13,12 +14,13 @@ from fmreport.report import page
 from fmreport.report.taps import anchors, href, records
 from fmreport.report.wording import (
     DASH,
-    SEES_NOTE,
     ZEROS_NOTE,
     are,
+    at_least,
     by_design,
     count,
     is_known,
+    legend,
     number,
     percent,
     plural,
@@ -48,9 +50,17 @@ _COLUMNS = (
 )
 """Label, column of the tables, and whether it is a number."""
 _BARS = ("zero_fraction", "gini")
+_OF_TAP, _OF_PART = slice(3, 5), slice(1, 4)
+"""Where the multiply-adds and what is seen stand among the cells of a tap and of a part."""
+LOOPS = "a part of it runs in a loop, a branch or a program of its own"
 UNFOLDED = 40
 """Taps of a table that is shown with all its rows; of a longer one the parts are shown first."""
 NOT_SELECTED = "not selected by the config"
+PARTS_NOTE = (
+    "A part is layers that belong together by name or, where names do not tell, by the size of their maps. Its "
+    "parameters and MACs are of all its layers, also of those that are not tapped in this run; its shape and what it "
+    "sees are those of what it hands on."
+)
 _TABLES = ("layers", "summary", "samples", "channels", "histograms", "inventory", "blocks")
 """Those beside the tables of analyses."""
 
@@ -67,9 +77,31 @@ def layer_table(run: Run) -> page.Table:
     rows = [{**summary[layer["tap"]], **layer} for layer in records(run.layers)]
     addresses = anchors([row["tap"] for row in rows])
     made = tuple(_row(row, position, addresses[row["tap"]]) for position, row in enumerate(rows, 1))
-    whole = summed(run.inventory)
-    total = (_whole(whole["parameters"]), _whole(whole["macs"]))
-    return page.Table(tuple(columns), tuple(_parts(run, made)), made, total, tuple(_notes(made)))
+    shown = tuple(_parts(run, made))
+    total = (_whole(summed(run.inventory)["parameters"]), _total(run.inventory))
+    of_parts = [cell.text for part in shown for cell in part.cells[_OF_PART]]
+    of_taps = [cell.text for row in made for cell in row.cells[_OF_TAP]]
+    return page.Table(
+        columns=tuple(columns),
+        parts=shown,
+        rows=made,
+        total=total,
+        parts_notes=(PARTS_NOTE, legend([*of_parts, total[1].text])),
+        notes=(legend([*of_parts, *of_taps, total[1].text]), ZEROS_NOTE, *_undefined(made)),
+    )
+
+
+def multiply_adds(inventory: pd.DataFrame) -> str:
+    """Of the whole model for one image: `4.09 G`; `≥ 6.30 M` where a part of it is not known."""
+    return at_least(int(inventory["own_macs"].sum()), whole=summed(inventory)["macs"] is not None)
+
+
+def _total(inventory: pd.DataFrame) -> page.Cell:
+    """The multiply-adds of the whole model."""
+    shown, known = multiply_adds(inventory), int(inventory["own_macs"].sum())
+    if summed(inventory)["macs"] is not None or not known:
+        return _whole(summed(inventory)["macs"])
+    return page.Cell(shown, str(known), reason=f"at least {known:,}: {LOOPS}")
 
 
 def _parts(run: Run, rows: Sequence[page.Row]) -> Iterator[page.Part]:
@@ -82,6 +114,7 @@ def _parts(run: Run, rows: Sequence[page.Row]) -> Iterator[page.Part]:
             name=block["block"],
             label=f"part-{position}",
             layers=plural(int(block["layers"]), "layer"),
+            taps=f"{plural(len(own), 'tap')} in this run" if own else "no tap in this run",
             cells=(
                 page.Cell(sizes(text(block["shape"])), ""),
                 _whole(block["parameters"]),
@@ -96,7 +129,7 @@ def _parts(run: Run, rows: Sequence[page.Row]) -> Iterator[page.Part]:
 def _whole(value: Any) -> page.Cell:
     """A number that may be large, to three digits; exact where the reader asks."""
     if not is_known(value):
-        return page.Cell("?", "", reason="not known: a part of it runs in a loop, a branch or a program of its own")
+        return page.Cell("?", "", reason=f"not known: {LOOPS}")
     return page.Cell(rounded(float(value)), str(int(value)), reason=count(float(value)))
 
 
@@ -139,9 +172,8 @@ def _value(name: str, row: Mapping[str, Any]) -> page.Cell:
     return page.Cell(shown, repr(value), bar=bar)
 
 
-def _notes(rows: tuple[page.Row, ...]) -> Iterator[str]:
-    yield SEES_NOTE
-    yield ZEROS_NOTE
+def _undefined(rows: tuple[page.Row, ...]) -> Iterator[str]:
+    """What the dashes are, where there are any."""
     reasons: dict[str, int] = {}
     for row in rows:
         for cell in row.cells:

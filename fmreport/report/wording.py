@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 DASH = "–"
@@ -67,6 +68,11 @@ def are(value: int) -> str:
     return f"{value:,} {'is' if value == 1 else 'are'}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def full_stop(note: str) -> str:
     """The note as a sentence of its own."""
     return note if note.endswith((".", "!", "?")) else f"{note}."
@@ -89,31 +95,65 @@ def by_design(made: str) -> str:
     return {"by design": "yes", "by chance": "no"}.get(made, "unknown")
 
 
+MACS_NOTE = "MACs: multiply-adds of convolutions and matrix products for one image"
 SEES_NOTE = (
-    "MACs: multiply-adds of convolutions and matrix products for one image. Sees: receptive field in pixels of the "
-    "image, by convolutions and pooling, with padding beyond its borders; normalisations over positions are left out. "
-    "All: every pixel, by global pooling or attention, and in brackets by the other paths; 43 (45): paths centred on "
-    "different pixels, the widest and all together; ≤: at most; ?: not known."
+    "receptive field in pixels of the image, by convolutions and pooling, with padding beyond its borders; "
+    "normalisations over positions are left out"
 )
+ORDER = " (height × width)"
+APART = "†"
+"""Stands where paths are not aligned, behind the widest of them."""
+MARKS = {
+    r"\d × \d": "9 × 5: height × width",
+    r"\ball\b": "all: every pixel, by global pooling or attention",
+    r"all \(": "all (43): 43 by the paths that keep positions",
+    r"\d \(\d": "43 (45): paths centred on different pixels, the widest and all together",
+    APART: f"43{APART}: the widest of paths centred on different pixels",
+    "≤": "≤: at most",
+    "≥": "≥: at least, as a part of it is not known",
+    r"\?": "?: not known",
+    f"^{DASH}$": f"{DASH}: none, as it does not depend on the image",
+}
+"""What the marks in a table of receptive fields and multiply-adds mean, by what they look like."""
 ZEROS_NOTE = (
     "Zeros: share of exact zeros over all images, positions and channels. Where they are not by design, 0% is no "
     "finding, and more than that stems from zeros that the layer reads or from numbers too small to be held."
 )
 
 
+def legend(cells: Iterable[str], head: str = "Sees") -> str:
+    """What `cells` of multiply-adds and of receptive fields mean, the latter under this head: marks that they have."""
+    shown = list(cells)
+    marks = [meaning for mark, meaning in MARKS.items() if any(re.search(mark, cell) for cell in shown)]
+    return f"{MACS_NOTE}. {head}: {'; '.join((SEES_NOTE, *marks))}."
+
+
+def at_least(known: int, *, whole: bool) -> str:
+    """A large number in a table, of which `known` is the whole or a part: `25.6 M`, `≥ 6.30 M`, `?`."""
+    return rounded(known) if whole else f"≥ {rounded(known)}" if known else "?"
+
+
+def in_words(shown: str) -> str:
+    """The same in a sentence: `25.6 M`, `at least 6.30 M`, `not known`."""
+    return "not known" if shown == "?" else shown.replace("≥", "at least")
+
+
 def sees(row: Mapping[str, Any]) -> str:
-    """A receptive field in a table: `427`, `9 × 5`, `≤ 427`, `43 (45)` where paths differ, `all (427)`, `?`."""
+    """A receptive field in a table: `427`, `9 × 5`, `≤ 9`, `43 (45)` or `43†` where paths differ, `all (427)`, `?`."""
     if row["rf_status"] == "none":
         return DASH
     if row["rf_status"] == "unknown":
         return "?"
-    local = "" if not is_known(row["rf_height"]) else _sides(row["rf_height"], row["rf_width"])
+    local = "" if not is_known(row["rf_height"]) else sides(row["rf_height"], row["rf_width"])
     if row["rf_status"] == "global":
         return f"all ({local})" if local else "all"
     if row["rf_status"] == "upper bound":
         return f"≤ {local}"
-    union = _sides(row.get("rf_union_height", row["rf_height"]), row.get("rf_union_width", row["rf_width"]))
-    return local if union == local else f"{local} ({union})"
+    if row["rf_status"] != "unaligned":
+        return local
+    # A part of the model does not say what all paths see together.
+    union = sides(row.get("rf_union_height", row["rf_height"]), row.get("rf_union_width", row["rf_width"]))
+    return f"{local}{APART}" if union == local else f"{local} ({union})"
 
 
 def seen_sentence(row: Mapping[str, Any]) -> str:
@@ -123,16 +163,17 @@ def seen_sentence(row: Mapping[str, Any]) -> str:
         return f"{'nothing' if status == 'none' else 'not known'}: {reason}"
     if not is_known(row["rf_height"]):
         return f"the whole image: {reason}"
+    square, stride = row["rf_height"] == row["rf_width"], sides(row["rf_stride_y"], row["rf_stride_x"])
     size = f"{'at most ' if status == 'upper bound' else ''}{int(row['rf_height'])} × {int(row['rf_width'])} pixels"
+    size += "" if square else ORDER
     if status == "global":
         size = f"the whole image; {size} by convolutions and pooling"
-    stride = _sides(row["rf_stride_y"], row["rf_stride_x"])
-    facts = [size, f"one element every {stride} pixel{'' if stride == '1' else 's'}"]
+    every = f"one element every {stride} pixel{'' if stride == '1' else 's'}"
+    facts = [size, every + (ORDER if square and " × " in stride else "")]
     if status == "unaligned":
-        facts.append(
-            f"centres of paths up to {_sides(row['rf_disagreement_y'], row['rf_disagreement_x'])} apart, together "
-            f"{int(row['rf_union_height'])} × {int(row['rf_union_width'])}"
-        )
+        facts.append(f"centres of paths up to {sides(row['rf_disagreement_y'], row['rf_disagreement_x'])} apart")
+        if _is_wider(row):
+            facts.append(f"together {int(row['rf_union_height'])} × {int(row['rf_union_width'])}")
     left_out = "normalisation left out" if text(row["rf_normalised"]) else ""
     return "; ".join(filter(None, (", ".join(facts), reason, left_out)))
 
@@ -144,18 +185,24 @@ def seen_by_map(row: Mapping[str, Any]) -> str:
         return ""
     if not is_known(row["rf_height"]):
         return "receptive field the whole image"
-    field = _sides(row["rf_height"], row["rf_width"])
+    field = sides(row["rf_height"], row["rf_width"])
     if status == "global":
         field = f"the whole image, {field} by convolutions and pooling"
     elif status == "upper bound":
         field = f"at most {field}"
-    elif status == "unaligned":
-        field += f", all paths together {_sides(row['rf_union_height'], row['rf_union_width'])}"
+    elif status == "unaligned" and _is_wider(row):
+        field += f", all paths together {sides(row['rf_union_height'], row['rf_union_width'])}"
     left_out = " (normalisation excluded)" if text(row["rf_normalised"]) else ""
-    return f"stride {_sides(row['rf_stride_y'], row['rf_stride_x'])}, receptive field {field}{left_out}"
+    return f"stride {sides(row['rf_stride_y'], row['rf_stride_x'])}, receptive field {field}{left_out}"
 
 
-def _sides(height: float, width: float) -> str:
+def _is_wider(row: Mapping[str, Any]) -> bool:
+    """Whether all paths together see more than the one that sees most."""
+    return any(row[f"rf_union_{side}"] != row[f"rf_{side}"] for side in ("height", "width"))
+
+
+def sides(height: float, width: float) -> str:
+    """`32`, or where they differ height × width: `32 × 16`."""
     both = [f"{float(side):.3g}" if float(side) % 1 else f"{int(side)}" for side in (height, width)]
     return both[0] if both[0] == both[1] else " × ".join(both)
 

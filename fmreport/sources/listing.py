@@ -54,6 +54,12 @@ class Output:
         return tf.transpose(self.tensor, (0, *range(2, rank), 1)) if self.channels_first else self.tensor
 
     @property
+    def spatial(self) -> tuple[int, ...]:
+        """The axes of the tensor that are neither the batch nor the channels."""
+        rank = self.tensor.shape.rank
+        return tuple(range(2, rank) if self.channels_first else range(1, rank - 1))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """`(*spatial, C)`."""
         batch_free = tuple(int(side) for side in self.tensor.shape[1:])
@@ -120,6 +126,8 @@ class Listing:
                 feeds=tuple(feeds),
                 work=facts.work(output.operations),
                 receptive_field=facts.receptive_field(output.tensor),
+                read_by=facts.readers(output.tensor, output.path),
+                is_map=len(output.shape) == 3 and facts.is_map(output.tensor, output.spatial),
             )
             taps.append(tap)
         return tuple(taps)

@@ -9,9 +9,7 @@ from typing import Any
 from fmreport.sources.facts.operation import Operation, axes_of
 from fmreport.sources.facts.shapes import reshaped
 from fmreport.sources.facts.state import (
-    IMAGE,
     PLAIN,
-    TOKENS,
     Axes,
     State,
     States,
@@ -21,6 +19,7 @@ from fmreport.sources.facts.state import (
     reduced,
     size_of,
     together,
+    twice,
 )
 
 
@@ -54,6 +53,8 @@ def _contracted(op: Operation, states: States, operands: Sequence[str], result: 
     left = []
     for labels, state in zip(operands, states, strict=True):
         if state is not None:
+            if len(set(labels)) < len(labels):
+                raise Unread  # a diagonal
             gone = [i for i, label in enumerate(labels) if label not in result]
             left.append((labels, reduced(state, gone, op.name)))
     axes = []
@@ -65,19 +66,20 @@ def _contracted(op: Operation, states: States, operands: Sequence[str], result: 
 def _axis(own: Sequence[tuple[Any, ...]], size: int) -> tuple[Any, ...]:
     """What an axis of the result runs over, of which operands may have size 1."""
     placed = [atoms for atoms in own if size_of(atoms) == size and any(kind is not PLAIN for kind, _ in atoms)]
+    if any(atoms != placed[0] for atoms in placed):
+        raise Unread
     return next(iter(placed), one(PLAIN, size))
 
 
 def _apart(states: Sequence[State], axes: Sequence[Any], operation: str) -> list[State]:
     """Where two axes run over the same positions, as of queries and keys, every index belongs to many of them."""
-    names = [kind for atoms in axes for kind, _ in atoms if kind in (*IMAGE, TOKENS)]
-    twice = {kind for kind in names if names.count(kind) > 1}
-    if not twice:
+    doubled = twice(axes)
+    if not doubled:
         return list(states)
     return [
         reduced(
             state,
-            [i for i, atoms in enumerate(state.axes) if any(kind in twice for kind, _ in atoms)],
+            [i for i, atoms in enumerate(state.axes) if any(kind in doubled for kind, _ in atoms)],
             operation,
         )
         for state in states
@@ -85,9 +87,8 @@ def _apart(states: Sequence[State], axes: Sequence[Any], operation: str) -> list
 
 
 def _once(axes: Sequence[Any]) -> Axes:
-    names = [kind for atoms in axes for kind, _ in atoms if kind in (*IMAGE, TOKENS)]
-    twice = {kind for kind in names if names.count(kind) > 1}
-    return tuple(tuple((PLAIN if kind in twice else kind, size) for kind, size in atoms) for atoms in axes)
+    doubled = twice(axes)
+    return tuple(tuple((PLAIN if kind in doubled else kind, size) for kind, size in atoms) for atoms in axes)
 
 
 def reduction(op: Operation, states: States) -> State:

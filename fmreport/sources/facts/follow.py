@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from fmreport.sources.facts import contractions, norms, shapes, slices, spatial
-from fmreport.sources.facts.operation import CALLS, Operation, axes_of, sizes
-from fmreport.sources.facts.state import IMAGE, TOKENS, State, States, Unread, folded, image, size_of, unknown
+from fmreport.sources.facts.operation import CALLS, Operation, sizes
+from fmreport.sources.facts.state import (
+    IMAGE,
+    PARTS,
+    TOKENS,
+    State,
+    States,
+    Unread,
+    folded,
+    image,
+    only,
+    size_of,
+    twice,
+    unknown,
+)
 from fmreport.sources.graph.inlining import body
 
 Rule = Callable[[Operation, States], State | Sequence[State | None]]
@@ -20,8 +33,8 @@ def _each(rule: Rule, operations: str) -> dict[str, Rule]:
 
 def _normalising(op: Operation, states: States) -> list[State | None]:
     """FusedBatchNorm: index by index, but for the statistics of a batch, which it returns too."""
-    state = states[0]
-    if state is None:
+    state = only(states)
+    if states[0] is None:
         raise Unread
     if op.attribute("is_training"):
         state = _named(state, [i for i in range(len(op.out_shape)) if i != op.channel], op)
@@ -47,8 +60,10 @@ RULES: Mapping[str, Rule] = {
         "Expm1 Log Log1p Erf Erfc Sin Cos Tanh Sinh Cosh Atan Asinh Acosh Atanh Sigmoid Softplus Softsign Relu Relu6 "
         "LeakyRelu Elu Selu Floor Ceil Round Rint IsNan IsInf IsFinite Greater GreaterEqual Less LessEqual Equal "
         "NotEqual LogicalAnd LogicalOr LogicalNot FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars "
-        "FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 LRN",
+        "FakeQuantWithMinMaxVarsPerChannel",
     ),
+    **_each(spatial.quantizing, "QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4"),
+    "LRN": spatial.neighbouring_channels,
     **_each(spatial.convolution, "Conv2D Conv3D DepthwiseConv2dNative"),
     **_each(spatial.transposed_convolution, "Conv2DBackpropInput Conv3DBackpropInputV2"),
     **_each(spatial.pooling, "MaxPool AvgPool MaxPool3D AvgPool3D"),
@@ -73,6 +88,8 @@ RULES: Mapping[str, Rule] = {
     **_each(_normalising, "FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3"),
 }
 """How an operation of each type passes on what it reads; what is not here is not known."""
+IN_BLOCKS = {shapes.pointwise, spatial.convolution, spatial.pooling, spatial.batch_to_space, _normalising, _passing}
+"""Rules that hold where neighbours are a block apart, between `SpaceToBatchND` and `BatchToSpaceND`."""
 NOTHING = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike", "NoOp", "Assert"}
 """Operations whose results hold no values of what they read."""
 
@@ -90,6 +107,8 @@ def seen_at(states: Mapping[str, State], tensor: Any) -> State | None:
     if state is not None:
         for axis in range(len(state.axes)):
             state = folded(state, axis, tensor.op.name)
+        if any(kind == PARTS for atoms in state.axes[2:-1] for kind, _ in atoms):  # an index inside of a block
+            state = replace(state, bound=state.bound or tensor.op.name)
     return state
 
 
@@ -124,24 +143,24 @@ def _outputs(op: Operation, read: States) -> States:
     rule = RULES.get(op.type)
     if rule is not None and not stopped:
         try:
-            made = _reduced(op, read) if op.type in norms.MEANS else rule(op, read)
-            found = [made] * len(op.outputs) if isinstance(made, State) else made
-            _agree(found, op)
-            return found
-        except (Unread, ValueError):
-            pass  # what each output sees is then not known, and says so
+            if rule not in IN_BLOCKS and any(_in_blocks(state) for state in read):
+                raise Unread
+            made = rule(op, read)
+            if isinstance(made, State):
+                made = [norms.claimed(op, read, cast(norms.Rule, rule), made)]
+            elif op.type != "IdentityN":
+                made = [state and replace(state, source=object(), claim=None) for state in made]
+            _agree(made, op)
+            return made
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001, S110 what each output sees is then not known, and says so; facts stop nothing
+            pass
     return [unknown(_shape(tensor), stopped or op.name) for tensor in op.outputs]
 
 
-def _reduced(op: Operation, read: States) -> State:
-    """A mean or sum; that of a normalisation is left out of what is seen."""
-    state, axes = read[0], op.value(1)
-    if state is None or axes is None:
-        raise Unread
-    named = _named(state, axes_of(axes, len(op.shape(0))), op)
-    if named is state or not norms.is_statistic(op.op):
-        return contractions.reduction(op, read)
-    return State(unknown(op.out_shape, "").axes, (None, None), normalised=named.normalised)
+def _in_blocks(state: State | None) -> bool:
+    return state is not None and any(seen is not None and seen.block > 1 for seen in state.seen)
 
 
 def _shape(tensor: Any) -> Sequence[int]:
@@ -149,7 +168,9 @@ def _shape(tensor: Any) -> Sequence[int]:
 
 
 def _agree(states: Sequence[State | None], op: Operation) -> None:
-    """A rule that finds other sizes than TensorFlow has not understood the operation."""
+    """A rule that finds other sizes than TensorFlow, or two axes of the same positions, has not understood."""
     for state, tensor in zip(states, op.outputs, strict=True):
+        if state is not None and twice(state.axes):
+            raise Unread
         if state is not None and not state.unknown and tuple(map(size_of, state.axes)) != sizes(tensor):
             raise Unread

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fmreport.records import EXACT, GLOBAL, NONE, UNALIGNED, UNKNOWN, UPPER_BOUND, ReceptiveField, Work
 from fmreport.sources.facts.follow import follow, seen_at
 from fmreport.sources.facts.operation import sizes
-from fmreport.sources.facts.state import Seen, State
+from fmreport.sources.facts.state import IMAGE, TOKENS, Seen, State, size_of
 from fmreport.sources.facts.work import together, work_of
 
 
@@ -21,7 +21,7 @@ class GraphFacts:
         self._batch = sizes(images)[0]
         self._graph = images.graph
         self._work = {
-            op.name: work_of(op, self._batch)
+            op.name: work_of(op, self._batch, self._states)
             for op in self._graph.get_operations()
             if any(tensor.name in self._states for tensor in op.inputs)
         }
@@ -38,6 +38,30 @@ class GraphFacts:
     def own_work(self, path: str, operations: Iterable[str]) -> Work | None:
         """The same of those operations alone whose innermost layer is `path`; empty: that stand in none."""
         return self.work(name for name in operations if self._owners.get(name, "") == path)
+
+    def readers(self, tensor: Any, path: str) -> tuple[str, ...]:
+        """Paths of the layers that read what the layer `path` hands on as a tensor; what stands in none is passed."""
+        found: dict[str, None] = {}
+        passed, left = {tensor.name}, [tensor]
+        while left:
+            for op in left.pop().consumers():
+                owner = self._owners.get(op.name, "")
+                if owner and owner != path:
+                    found[owner] = None
+                    continue
+                new = [output for output in op.outputs if output.name not in passed]
+                passed.update(output.name for output in new)
+                left += new
+        return tuple(sorted(found))
+
+    def is_map(self, tensor: Any, spatial: Sequence[int]) -> bool:
+        """Whether the two axes `spatial` run over positions, as far as that is known: heads of attention are none."""
+        state = seen_at(self._states, tensor)
+        if state is None or state.unknown:
+            return True
+        axes = [state.axes[axis] for axis in spatial]
+        placed = [any(kind in (*IMAGE, TOKENS) for kind, _ in atoms) for atoms in axes]
+        return all(placed) or not any(placed) or any(size_of(atoms) == 1 for atoms in axes)
 
     def receptive_field(self, tensor: Any) -> ReceptiveField:
         """What an element of a tensor sees of the image."""
@@ -70,7 +94,8 @@ class GraphFacts:
         if everywhere:
             return GLOBAL, f"{' and '.join(everywhere)} reads all positions"
         if not all(seen.aligned for seen in state.seen if seen is not None):
-            return UNALIGNED, "paths of different padding or stride meet"
+            at = self._place(state.meeting) if state.meeting else "one operation"
+            return UNALIGNED, f"paths of different padding or stride meet at {at}"
         if state.bound:
             return UPPER_BOUND, f"{self._place(state.bound)} passes on a part"
         return EXACT, ""

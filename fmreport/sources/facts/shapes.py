@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from fmreport.sources.facts.operation import Operation
 from fmreport.sources.facts.state import (
@@ -66,7 +67,7 @@ def _split(state: State, atom: Atom, need: int) -> tuple[State, Atom]:
     if kind == TOKENS:
         raise Unread
     if kind in IMAGE:
-        return on(state, kind, lambda seen: seen.read(kernel(rest, stride=rest))), (PARTS, rest)
+        return on(state, kind, lambda seen: seen.read(kernel(rest, stride=rest), need)), (PARTS, rest)
     return state, (kind, rest)
 
 
@@ -81,6 +82,8 @@ def transposing(op: Operation, states: States) -> State:
 def pointwise(op: Operation, states: States) -> State:
     """Index by index, of one or several tensors that are broadcast."""
     shape = op.out_shape
+    if op.type == "Bitcast" and len(shape) != len(op.shape(0)):
+        raise Unread  # to numbers of another size
     seen = [_expanded(state, len(shape)) for state in states if state is not None]
     if len(seen) == 1 and tuple(size_of(atoms) for atoms in seen[0].axes) == shape:
         return seen[0]
@@ -138,17 +141,50 @@ def _padded(op: Operation, parts: States, axis: int) -> State:
         raise Unread
     kinds = {kind for kind, _ in state.axes[axis]} & {*IMAGE, TOKENS}
     if len(kinds) > 1 or TOKENS in kinds:
+        before = sum(op.shape(i)[axis] for i in range(places[0]))
+        state = replace(state, order=(state.order, state.axes[axis], before, op.out_shape[axis]))
         return made(state, op.out_shape, {axis: TOKENS})
     before = sum(op.shape(i)[axis] for i in range(places[0]))
-    return made(along(state, axis, shifted(-before), op.name), op.out_shape)
+    return made(along(state, axis, shifted(-before), op.name, size=op.out_shape[axis]), op.out_shape)
 
 
 def stacking(op: Operation, states: States) -> State:
     """Pack: a new axis over several tensors of one shape."""
     axis, shape = int(op.attribute("axis")) % len(op.out_shape), op.out_shape
+    if (whole := _put_back(states, axis)) is not None:
+        return whole
     seen = [replace(s, axes=(*s.axes[:axis], (), *s.axes[axis:])) for s in states if s is not None]
     seen = [made(state, shape, {axis: PARTS}) for state in seen]
     return together(seen, _broadcast(seen, shape), op.name)
+
+
+def _put_back(states: States, axis: int) -> State | None:
+    """Positions of the image that were taken one by one, along their axis again; None for a stack of anything else."""
+    present = [state for state in states if state is not None]
+    if len(present) < len(states) or len({(state.axes, state.order, state.everywhere) for state in present}) > 1:
+        return None
+    for name, other in (IMAGE, IMAGE[::-1]):
+        held = any(kind == name and size > 1 for atoms in present[0].axes for kind, size in atoms)
+        if held or len({seen.lowest.centre for state in present if (seen := state.seen[name])}) < 2:
+            continue
+        steps = {_step(one, next_, name) for one, next_ in pairwise(present)}
+        step = steps.pop() if len(steps) == 1 else None
+        if step is None or step < 1 or any(state.seen[other] != present[0].seen[other] for state in present):
+            raise Unread  # single positions in another order
+        whole = on(present[0], name, lambda seen, step=step: seen.every(step))  # type: ignore[misc]
+        kept = [tuple(atom for atom in atoms if atom[0] != name) for atoms in whole.axes]
+        bound = next((state.bound for state in present if state.bound), "")
+        return replace(whole, axes=(*kept[:axis], one(name, len(states)), *kept[axis:]), bound=bound)
+    return None
+
+
+def _step(state: State, following: State, name: int) -> int | None:
+    """How much further on one state sees than another; None where they differ otherwise."""
+    first, second = state.seen[name], following.seen[name]
+    if first is None or second is None:
+        return None
+    step = second.union.at(0)[0] - first.union.at(0)[0]
+    return step if second.every(step) == first.every(step).read(shifted(1), 1).every(step) else None
 
 
 def tiling(op: Operation, states: States) -> State:

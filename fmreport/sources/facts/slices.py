@@ -42,13 +42,14 @@ def taken(state: State, axis: int, indices: range, operation: str) -> State:
         return state
     shape = [len(indices) if i == axis else size_of(each) for i, each in enumerate(state.axes)]
     if TOKENS in kinds or len(kinds & set(IMAGE)) > 1:
+        state = replace(state, order=(state.order, atoms, indices))
         return made(state, shape, {axis: TOKENS})
     if not kinds & set(IMAGE):
         state = replace(state, bound=state.bound or operation) if PARTS in kinds else state
         return made(state, shape, {axis: PLAIN})
     if indices.step < 1:
         raise Unread
-    return made(along(state, axis, shifted(indices.start, indices.step), operation), shape)
+    return made(along(state, axis, shifted(indices.start, indices.step), operation, size=len(indices)), shape)
 
 
 def parting(op: Operation, states: States) -> list[State]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fmreport.sources.facts import shapes
 from fmreport.sources.facts.operation import Operation
 from fmreport.sources.facts.state import (
     IMAGE,
@@ -19,6 +20,7 @@ from fmreport.sources.facts.state import (
     made,
     on,
     only,
+    reduced,
 )
 from fmreport.sources.facts.window import kernel, repeat, resized, shifted, transposed
 
@@ -29,12 +31,31 @@ def convolution(op: Operation, states: States) -> State:
     if state is None or weights is not None:
         raise Unread  # a kernel made of the image can bring anything anywhere
     state = _swept(op, state, op.shape(1)[: len(op.spatial)])
-    if op.type == "DepthwiseConv2dNative":
+    if op.type == "DepthwiseConv2dNative" and op.shape(1)[-1] == 1:
         return made(state, op.out_shape)
     if _has(state, op.channel, *IMAGE, TOKENS):
         raise Unread
+    if op.type == "DepthwiseConv2dNative":
+        return made(state, op.out_shape)
     grouped = op.shape(1)[-2] < op.shape(0)[op.channel]
     return made(state, op.out_shape, {op.channel: PARTS if grouped and _has(state, op.channel, PARTS) else PLAIN})
+
+
+def quantizing(op: Operation, states: States) -> State:
+    """To steps of a range that is given, or else taken of the whole tensor."""
+    state = shapes.pointwise(op, states)
+    if op.attribute("range_given"):
+        return state
+    whole = reduced(state, range(len(state.axes)), op.name)
+    return replace(state, everywhere=whole.everywhere)
+
+
+def neighbouring_channels(_: Operation, states: States) -> State:
+    """LRN, which reads neighbours along the last axis."""
+    state = only(states)
+    if _has(state, len(state.axes) - 1, *IMAGE, TOKENS):
+        raise Unread
+    return state
 
 
 def _has(state: State, axis: int, *kinds: int | None) -> bool:
@@ -45,13 +66,13 @@ def _swept(op: Operation, state: State, taps: Sequence[int]) -> State:
     """The state after kernels of `taps` positions along each spatial axis."""
     padded = op.padding(taps, small=op.out_shape, large=op.shape(0))
     for axis, tap, stride, dilation, before in zip(op.spatial, taps, op.strides, op.dilations, padded, strict=True):
-        if (tap, stride, before) == (1, 1, 0):
+        if (tap, stride, before) == (1, 1, 0) and op.out_shape[axis] == op.shape(0)[axis]:
             continue
         block = block_of(state, axis)
         if block > 1 and (stride > 1 or before):
             raise Unread
         reads = kernel(tap, stride=stride, dilation=dilation * block, padding=before)
-        state = along(state, axis, reads, op.name, block=block)
+        state = along(state, axis, reads, op.name, size=op.out_shape[axis], block=block)
     return state
 
 
@@ -66,12 +87,13 @@ def pooling(op: Operation, states: States) -> State:
 def transposed_convolution(op: Operation, states: States) -> State:
     """Conv2DBackpropInput: each index of the input spreads over the output."""
     state = states[2]
-    if state is None or states[1] is not None:
+    if state is None or states[1] is not None or _has(state, op.channel, *IMAGE, TOKENS):
         raise Unread
     taps = op.shape(1)[: len(op.spatial)]
     padded = op.padding(taps, small=op.shape(2), large=op.out_shape)
     for axis, tap, stride, dilation, before in zip(op.spatial, taps, op.strides, op.dilations, padded, strict=True):
-        state = along(state, axis, transposed(tap, stride=stride, dilation=dilation, padding=before), op.name)
+        reads = transposed(tap, stride=stride, dilation=dilation, padding=before)
+        state = along(state, axis, reads, op.name, size=op.out_shape[axis])
         if tap < stride or (dilation > 1 and stride > 1):  # some indices read nothing
             state = replace(state, bound=state.bound or op.name)
     return made(state, op.out_shape, {op.channel: PLAIN})
@@ -84,7 +106,7 @@ def padding(op: Operation, states: States) -> State:
         raise Unread
     for axis, (before, after) in enumerate(amounts.tolist()):
         if before or after:
-            state = along(state, axis, shifted(-before), op.name)
+            state = along(state, axis, shifted(-before), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape)
 
 
@@ -100,25 +122,29 @@ def resizing(op: Operation, states: States) -> State:
         before, after = op.shape(0)[axis], op.out_shape[axis]
         if before != after:
             reads = resized(before, after, taps=TAPS[op.type], half_pixel=half, align_corners=corners)
-            state = along(state, axis, reads, op.name)
+            state = along(state, axis, reads, op.name, size=after)
     return made(state, op.out_shape)
 
 
 def depth_to_space(op: Operation, states: States) -> State:
     """Blocks of channels become blocks of pixels, each of which sees what all saw."""
     state, times = only(states), int(op.attribute("block_size"))
+    if _has(state, op.channel, *IMAGE, TOKENS):
+        raise Unread
     if _has(state, op.channel, PARTS):
         state = replace(state, bound=state.bound or op.name)
     for axis in op.spatial:
-        state = along(state, axis, repeat(times), op.name)
+        state = along(state, axis, repeat(times), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {op.channel: PLAIN})
 
 
 def space_to_depth(op: Operation, states: States) -> State:
     """Blocks of pixels become channels, each of which sees a part of the block."""
     state, size = only(states), int(op.attribute("block_size"))
+    if _has(state, op.channel, *IMAGE, TOKENS):
+        raise Unread
     for axis in op.spatial:
-        state = along(state, axis, kernel(size, stride=size), op.name)
+        state = along(state, axis, kernel(size, stride=size), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {op.channel: PARTS})
 
 
@@ -128,7 +154,8 @@ def space_to_batch(op: Operation, states: States) -> State:
     if blocks is None or pads is None:
         raise Unread
     for axis, (block, (before, _)) in enumerate(zip(blocks.tolist(), pads.tolist(), strict=True), start=1):
-        state = _in_blocks(along(state, axis, shifted(-before), op.name), axis, block)
+        length = op.out_shape[axis] * block
+        state = _in_blocks(along(state, axis, shifted(-before), op.name, size=length), axis, block)
     return made(state, op.out_shape, {0: PLAIN})
 
 
@@ -140,7 +167,7 @@ def batch_to_space(op: Operation, states: States) -> State:
     for axis, (block, (before, _)) in enumerate(zip(blocks.tolist(), crops.tolist(), strict=True), start=1):
         if _has(state, axis, *IMAGE) and block_of(state, axis) != block:
             raise Unread
-        state = along(_in_blocks(state, axis, 1), axis, shifted(before), op.name)
+        state = along(_in_blocks(state, axis, 1), axis, shifted(before), op.name, size=op.out_shape[axis])
     return made(state, op.out_shape, {0: PLAIN})
 
 

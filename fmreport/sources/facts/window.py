@@ -31,10 +31,11 @@ class Reads:
 class Window:
     """Index i of an axis sees input positions `first[i]` to `last[i]`, for the indices of one period.
 
-    One period further on, everything is `step` positions further on.
+    One period further on, everything is `step` positions further on. Where windows repeat only after more indices than
+    the axis has, the period is the whole axis, and a step that is no whole number is that of the stride.
     """
 
-    step: int
+    step: int | Fraction
     first: tuple[int, ...]
     last: tuple[int, ...]
 
@@ -46,7 +47,7 @@ class Window:
     @property
     def stride(self) -> Fraction:
         """Positions from one index to the next, on average."""
-        return Fraction(self.step, len(self.first))
+        return Fraction(self.step) / len(self.first)
 
     @property
     def padding(self) -> int:
@@ -66,46 +67,52 @@ class Window:
     def at(self, index: int) -> tuple[int, int]:
         """First and last position that an index sees; any whole number is an index."""
         periods, phase = divmod(index, len(self.first))
-        return self.first[phase] + periods * self.step, self.last[phase] + periods * self.step
+        if not periods:
+            return self.first[phase], self.last[phase]
+        ahead = periods * self.step
+        return self.first[phase] + math.floor(ahead), self.last[phase] + math.ceil(ahead)
 
-    def read(self, reads: Reads) -> Window:
-        """What the output of an operation sees, whose input sees this."""
-        period = len(self.first)
+    def read(self, reads: Reads, size: int | None = None) -> Window:
+        """What the output of an operation sees, whose input sees this; only `size` indices of it are ever asked for."""
+        period, phases = len(self.first), len(reads.first)
         # So many periods of the operation until its input begins a period anew.
-        times = period // math.gcd(period, reads.step) if reads.step else 1
-        phases = [
-            (first + i * reads.step, last + i * reads.step)
-            for i in range(times)
-            for first, last in zip(reads.first, reads.last, strict=True)
-        ]
-        # Not only the ends: an index that falls on another exactly may see less than its neighbours, on either side.
-        return Window(
-            self.step * reads.step * times // period,
-            tuple(
-                min(self.at(i)[0] for i in range(first, min(last, first + period - 1) + 1)) for first, last in phases
-            ),
-            tuple(max(self.at(i)[1] for i in range(max(first, last - period + 1), last + 1)) for first, last in phases),
-        )
+        count = phases * (period // math.gcd(period, reads.step) if reads.step else 1)
+        if size is not None and (count > size or self.step != int(self.step)):
+            count = max(size, 1)
+        first, last = [], []
+        for index in range(count):
+            times, phase = divmod(index, phases)
+            begin, end = reads.first[phase] + times * reads.step, reads.last[phase] + times * reads.step
+            # Not only the ends: an index that falls on another exactly may see less than its neighbours do.
+            first.append(min(self.at(i)[0] for i in range(begin, min(end, begin + period - 1) + 1)))
+            last.append(max(self.at(i)[1] for i in range(max(begin, end - period + 1), end + 1)))
+        return Window(_whole(self.stride * Fraction(reads.step * count, phases)), tuple(first), tuple(last))
 
-    def repeated(self, period: int) -> Window:
-        """The same windows, written for a multiple of the period."""
+    def repeated(self, period: int, stride: Fraction | None = None) -> Window:
+        """The windows of as many indices as `period`, as one period of the same stride or of another."""
         both = [self.at(index) for index in range(period)]
-        step = self.step * period // len(self.first)
+        step = _whole((self.stride if stride is None else stride) * period)
         return Window(step, tuple(first for first, _ in both), tuple(last for _, last in both))
+
+
+def _whole(step: Fraction) -> int | Fraction:
+    return int(step) if step.denominator == 1 else step
 
 
 ITSELF = Window(1, (0,), (0,))
 """The input: every index sees itself."""
 
 
-def union(windows: Sequence[Window]) -> Window:
-    """What several tensors of one shape see together; their strides must agree."""
+def union(windows: Sequence[Window], size: int | None = None) -> Window:
+    """What several tensors of one shape, of `size` indices, see together; their strides must agree."""
     period = math.lcm(*(len(window.first) for window in windows))
+    if size is not None and (period > size or any(window.step != int(window.step) for window in windows)):
+        period = max(size, 1)
     same = [window.repeated(period) for window in windows]
     return Window(
         same[0].step,
-        tuple(map(min, *(window.first for window in same))) if len(same) > 1 else same[0].first,
-        tuple(map(max, *(window.last for window in same))) if len(same) > 1 else same[0].last,
+        tuple(map(min, zip(*(window.first for window in same), strict=True))),
+        tuple(map(max, zip(*(window.last for window in same), strict=True))),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from fmreport.records import Work
@@ -65,13 +65,25 @@ UNCOUNTED = ("Conv", "MatMul", "RNN", "LSTM", "GRU", "FFT")
 """In the name of an operation that is not in `COUNTS`: it multiplies, and nobody here knows how often."""
 
 
-def work_of(op: Any, batch: int) -> Work | None:
-    """What an operation does for each of `batch` images; None where that cannot be known."""
+def work_of(op: Any, batch: int, made: Container[str]) -> Work | None:
+    """What an operation does for each of `batch` images; None where that cannot be known.
+
+    `made` names the tensors that are made of the images: a function does not work for one by what it makes of weights.
+    """
     if op.type in COUNTS:
         return _each(Operation(op), batch)
     if op.type in CALLS and (called := body(op)) is not None:
-        return together(work_of(inside, batch) for inside in called.operations)
+        pairs = zip(called.inputs, op.inputs, strict=True)
+        return together(_inside(called, {own.name for own, given in pairs if given.name in made}, batch))
     return None if op.type in OPAQUE or op.type in LOOPS or any(word in op.type for word in UNCOUNTED) else NOTHING
+
+
+def _inside(called: Any, made: set[str], batch: int) -> Iterator[Work | None]:
+    """What each operation of a function does that reads tensors which are `made` of the images."""
+    for op in called.operations:
+        if any(tensor.name in made for tensor in op.inputs):
+            made.update(tensor.name for tensor in op.outputs)
+            yield work_of(op, batch, made)
 
 
 def together(parts: Iterable[Work | None]) -> Work | None:
