@@ -121,11 +121,13 @@ def run(
             versions={name: version(name) for name in PACKAGES},
             notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory)),
         )
-        _write_tables(draft, tables, layers_table(taps, preprocess.size), inventory)
+        listed = layers_table(taps, preprocess.size)
+        _write_tables(draft, tables, listed, inventory)
         evidence = _evidence(tables, taps, scenes)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
-        draft.write_table("controls", progression.controls([_evidence(each, taps, scenes) for each in randomised]))
+        controls = [(_evidence(each, taps, scenes), _summary(listed, each)) for each in randomised]
+        draft.write_table("controls", progression.controls(controls))
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -239,7 +241,11 @@ def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory:
     draft.write_table("blocks", blocks(whole))
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
-    draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
+    draft.write_table("summary", _summary(listed, tables))
+
+
+def _summary(listed: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    return summarise(listed["tap"], tables.samples, tables.channels, tables.histograms)
 
 
 def _randomised(extraction: Extraction, count: int, displayed: Sequence[str], watch: Watch) -> list[Tables]:

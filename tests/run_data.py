@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import run_analyses
 from scipy import ndimage
 from skimage import data, transform
 
+from fmreport import analysis
 from fmreport.blocks import blocks
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
@@ -80,8 +82,12 @@ class SyntheticRun:
     all_tiles: dict[str, Tiles]
     all_pictures: dict[str, np.ndarray]
     all_masks: dict[str, np.ndarray]
+    analyses: dict[str, pd.DataFrame]
+    controls: pd.DataFrame
     columns: dict[str, Column] = field(
-        default_factory=lambda: {column.name: column for column in (*LAYERS, *SUMMARY, *INVENTORY, *BLOCKS)}
+        default_factory=lambda: {
+            column.name: column for column in (*LAYERS, *SUMMARY, *INVENTORY, *BLOCKS, *analysis.columns())
+        }
     )
 
     def tiles(self, tap: str) -> Tiles | None:
@@ -188,7 +194,10 @@ def make_run(
         tables["summary"].append(_summary_row(spec, maps))
         tables["channels"].extend(_channel_rows(spec, maps))
         tables["histograms"].extend(_histogram_rows(spec.name, maps))
-        samples.extend({"probe": probe, "tap": spec.name, **_moments(maps[i])} for i, probe in enumerate(probes))
+        samples.extend(
+            {"probe": probe, "tap": spec.name, "centroid_share": 0.4, **_moments(maps[i])}
+            for i, probe in enumerate(probes)
+        )
     mask = np.zeros(photographs[probes[0]].shape[:2], np.uint8)
     rows, columns = np.indices(mask.shape)
     mask[((rows - 100) / 85) ** 2 + ((columns - 155) / 120) ** 2 < 1] = 1
@@ -205,6 +214,8 @@ def make_run(
         all_tiles=tiles,
         all_pictures=photographs,
         all_masks={probes[0]: mask},
+        analyses=run_analyses.analyses(list(tiles), len(probes)),
+        controls=run_analyses.controls(list(tiles)),
     )
 
 

@@ -16,6 +16,8 @@ READ = ("edge", "mask")
 DETAIL = ("centroid_common", "centroid_share")
 """Quantities of the table `detail` that are followed here."""
 QUANTITIES = (*READ, *DETAIL)
+SPARSITY = ("zero_fraction", "gini", "hoyer_limit")
+"""Columns of the table `summary` that models with randomised weights are compared in, too."""
 NULL = ("shuffled", "shifted")
 """Targets that mean nothing, by what their names begin with."""
 
@@ -66,21 +68,28 @@ class Progression:
 CONTROLS = (
     Column("seed", "count", "number of the model with randomised weights, from 1"),
     Column("tap", "", "name of the tap; (image): the colours of the image itself"),
-    Column("quantity", "", "as in progression"),
+    Column("quantity", "", f"as in progression; {', '.join(SPARSITY)}: as in summary"),
     Column("value", "1", "the quantity with these weights"),
 )
 """Columns of the table of controls."""
 
 
-def controls(randomised: Sequence[Evidence]) -> pd.DataFrame:
-    """The same quantities of models with randomised weights, one row per model, tap and quantity."""
+def controls(randomised: Sequence[tuple[Evidence, pd.DataFrame]]) -> pd.DataFrame:
+    """The same quantities of models with randomised weights, one row per model, tap and quantity.
+
+    Of each model there is the evidence and its table `summary`.
+    """
     frames = []
-    for seed, evidence in enumerate(randomised, 1):
+    for seed, (evidence, summary) in enumerate(randomised, 1):
         read = readability.Readability().table(evidence)
         found = values(evidence, read, np.ones(len(evidence.sizes), np.int64))
         frames += [
             pd.DataFrame({"seed": seed, "tap": evidence.taps, "quantity": name, "value": found[name]})
             for name in QUANTITIES
+        ]
+        frames += [
+            pd.DataFrame({"seed": seed, "tap": summary["tap"], "quantity": name, "value": summary[name]})
+            for name in SPARSITY
         ]
     names = [column.name for column in CONTROLS]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
