@@ -104,9 +104,9 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     }
     failed = [name for name, held in checks.items() if held is False]
     verdict = REFUTED if failed else CONSISTENT if None in checks.values() else SUPPORTED
-    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1}{_range(places, images)})"
+    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps{_range(places, images)})"
     sentence = (
-        f"Of {count} maps, edges are read best at {taps[peak]} ({peak + 1}{_range(peaks, images)}; R² "
+        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps{_range(peaks, images)}; R² "
         f"{edge[peak]:.2f}); masks are read better than edges {place}, as {found.agreement:.0%} of the maps agree. "
         f"From the first third of the maps to the last, masks gain {change:+.2f} on edges"
         f"{_interval(low, high, images)}{_beside(controls)}."
@@ -146,7 +146,7 @@ def _range(places: np.ndarray, images: int) -> str:
     """Places from 1 that 95% of the resamples lie between."""
     if images < resampling.FEWEST:
         return ""
-    low, high = (int(round(float(end))) + 1 for end in resampling.interval(places))
+    low, high = (round(float(end)) + 1 for end in resampling.interval(places))
     return f", 95% interval {low} to {high}"
 
 
