@@ -19,6 +19,17 @@ GROUPS = 64
 COLOURS = ("red", "green", "blue")
 
 
+def planes(masks: int) -> tuple[str, ...]:
+    """The planes of scenes among which there are so many masks, as `Scenes` describes them."""
+    nulls = (*_numbered("shuffled", shuffles(masks)), *_numbered("shifted", NULLS - shuffles(masks)))
+    return ("kept", "edge", *(("mask", "prior", *nulls) if masks else ()), *COLOURS)
+
+
+def shuffles(masks: int) -> int:
+    """How many of the nulls are masks of other images: up to half."""
+    return max(min(NULLS // 2, masks - 1), 0)
+
+
 class Scenes:
     """The planes of every probe, `(h, w, planes)` float32 at the size at which the model is fed.
 
@@ -37,10 +48,8 @@ class Scenes:
         banked = [self.masked[place] for place in places]
         self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
         self.place = {name: place for place, name in enumerate(self.masked)}
-        others = len(banked) - 1
-        self._shuffles = max(min(NULLS // 2, others), 0)
-        nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", NULLS - self._shuffles))
-        self.planes = ("kept", "edge", *(("mask", "prior", *nulls) if self.masked else ()), *COLOURS)
+        self._shuffles = shuffles(len(banked))
+        self.planes = planes(len(banked))
         unmasked = [fact.name for fact in probes.facts if not fact.has_mask]
         # A group is of images with masks or of images without, so that sums of either are at hand.
         first = min(len(self.masked), GROUPS)
