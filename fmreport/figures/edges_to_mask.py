@@ -45,7 +45,7 @@ def draw(run: Run) -> plots.Plot:
     null = _placed(table, "mask", taps)["null"].to_numpy(np.float64)
     if np.isfinite(null).any():
         above.plot(np.arange(1, len(taps) + 1), null, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        labels.append(plots.EndLabel(plots.last(null), "masks of others", plots.MUTED))
+        labels.append(plots.EndLabel(plots.last(null), "meaningless masks", plots.MUTED))
     above.set_ylim(max(min(float(above.get_ylim()[0]), -0.05), DEEPEST), 1.0)
     for quantity, (_, _, colour) in LOOKS.items():
         if _few(_placed(table, quantity, taps)):
