@@ -92,6 +92,7 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     peak, at, count = int(edge.argmax()), int(found.at), len(taps)
     images = int(tables.analyses["progression"].query("quantity == 'mask'")["images"].max())
     low, high = map(float, resampling.interval(shift(spread["edge"], spread["mask"])))
+    peaks, places = spread["edge"].argmax(axis=-1), crossing(spread["edge"], spread["mask"]).at
     p = p_of_best(mask, of_nulls(read, taps, groups))
     controls = _control_shifts(tables, taps)
     checks = {
@@ -103,11 +104,12 @@ def _from_edges_to_mask(tables: Tables) -> Finding:
     }
     failed = [name for name, held in checks.items() if held is False]
     verdict = REFUTED if failed else CONSISTENT if None in checks.values() else SUPPORTED
-    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps)"
+    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps{_range(places, images)})"
     sentence = (
-        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps, R² {edge[peak]:.2f}); masks are read better "
-        f"than edges {place}, as {found.agreement:.0%} of the taps agree. From the first third of the taps to the "
-        f"last, masks gain {change:+.2f} on edges{_interval(low, high, images)}{_beside(controls)}."
+        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps{_range(peaks, images)}; R² "
+        f"{edge[peak]:.2f}); masks are read better than edges {place}, as {found.agreement:.0%} of the maps agree. "
+        f"From the first third of the maps to the last, masks gain {change:+.2f} on edges"
+        f"{_interval(low, high, images)}{_beside(controls)}."
     )
     return Finding(subject, verdict, sentence, _MASK_RULE, tuple({taps[peak], taps[min(at, count - 1)]}), _why(checks))
 
@@ -138,6 +140,14 @@ def _control_shifts(tables: Tables, taps: tuple[str, ...]) -> np.ndarray:
 def _smallest_p(read: pd.DataFrame) -> float:
     """What p is where no null is as good."""
     return 1.0 / (1 + sum(str(name).startswith(("shuffled", "shifted")) for name in read["target"].unique()))
+
+
+def _range(places: np.ndarray, images: int) -> str:
+    """Places from 1 that 95% of the resamples lie between."""
+    if images < resampling.FEWEST:
+        return ""
+    low, high = (round(float(end)) + 1 for end in resampling.interval(places))
+    return f", 95% interval {low} to {high}"
 
 
 def _interval(low: float, high: float, images: int) -> str:
