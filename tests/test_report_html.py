@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.errors import RenderError
@@ -353,7 +354,8 @@ def test_values_are_escaped_and_undefined_names_fail_whatever_a_template_is_call
 def bare_page() -> Page:
     """The page with one tap and no pictures, quick to render."""
     page = build.build(small_run())
-    return replace(page, taps=(replace(page.taps[0], maps=None, histogram=None),), photos=(), figures=())
+    tap = replace(page.taps[0], maps=None, histogram=None)
+    return replace(page, taps=(tap,), photos=(), figures=(), methods=(), methods_introduction=Markup())
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
