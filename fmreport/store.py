@@ -21,9 +21,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from fmreport import analysis
+from fmreport import analysis, columns
 from fmreport.errors import StoreError, nearest
-from fmreport.measures.summary import columns_of_tables
 from fmreport.records import BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
 
 T = TypeVar("T")
@@ -291,10 +290,10 @@ class Run:
             if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
                 raise StoreError(f"{file} is not what the run wrote", fix="restore it, or run again")
 
-    @property
-    def columns(self) -> dict[str, Column]:
-        """Meaning, unit and source of every column of every table, by its name."""
-        return columns_of_tables() | {column.name: column for column in analysis.columns()}
+    @cached_property
+    def columns(self) -> dict[str, dict[str, Column]]:
+        """Of every table the meaning, unit, source and method of each column that it may have, by name."""
+        return columns.described()
 
     @property
     def report(self) -> Path:

@@ -27,6 +27,7 @@ STAGES = (
     "measures",
     "extract",
     "analysis",
+    "columns",
     "tiles",
     "store",
     "figures",

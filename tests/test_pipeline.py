@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from test_cli import CONFIG, TINY
 
 import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
-from fmreport.store import Run
+from fmreport.report import methods
+from fmreport.store import TABLES, Run
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,13 @@ def test_a_run_has_its_tables_as_frames_and_its_report_as_a_path(run: Run) -> No
     assert run.channels.groupby("tap", sort=False).size().to_list() == [6, 6, 8, 8, 3]
     assert run.report.name == "report.html"
     assert fmreport.open_run(run.folder).layers.equals(run.layers)
+
+
+def test_every_column_of_every_table_is_described_and_explained(run: Run) -> None:
+    for table, file in TABLES.items():
+        path = run.folder / "tables" / file
+        held = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        assert {run.columns[table][name].method for name in held.columns} <= set(methods.load().titles)
 
 
 def test_zeros_are_found_where_a_relu_makes_them_and_nowhere_else(run: Run) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fmreport.analysis import Evidence, detail, readability, regression, resampling
 from fmreport.analysis.nulls import p_value
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 READ = ("edge", "mask")
 """Quantities that are held-out R^2."""
@@ -25,8 +25,9 @@ NULL = ("shuffled", "shifted")
 class Progression:
     """One row per tap and quantity."""
 
-    columns = (
-        Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+    columns = explained(
+        "progression",
+        TAP_OR_IMAGE,
         Column(
             "quantity",
             "",
@@ -34,11 +35,23 @@ class Progression:
             "the common band; centroid_share: mean frequency as a share of what the map can hold",
         ),
         Column("value", "1", "the quantity over all images; of centroid_common in cycles per image"),
-        Column("lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled"),
-        Column("upper", "1", "upper end of that interval; both are empty where there are fewer than 10 images"),
+        Column(
+            "lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled", method="intervals"
+        ),
+        Column(
+            "upper",
+            "1",
+            "upper end of that interval; both are empty where there are fewer than 10 images",
+            method="intervals",
+        ),
         Column("images", "count", "images that tell it"),
-        Column("null", "1", "of mask: the largest R^2 of a shuffled or shifted mask at this tap"),
-        Column("p", "1", "of mask: (1 + number of such masks that are read as well) / (1 + their number)"),
+        Column("null", "1", "of mask: the largest R^2 of a shuffled or shifted mask at this tap", method="p-values"),
+        Column(
+            "p",
+            "1",
+            "of mask: (1 + number of such masks that are read as well) / (1 + their number)",
+            method="p-values",
+        ),
     )
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
@@ -65,9 +78,10 @@ class Progression:
         return table[table["value"].notna()][names].reset_index(drop=True)
 
 
-CONTROLS = (
+CONTROLS = explained(
+    "randomised-weights",
     Column("seed", "count", "number of the model with randomised weights, from 1"),
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+    TAP_OR_IMAGE,
     Column("quantity", "", f"as in progression; {', '.join(SPARSITY)}: as in summary"),
     Column("value", "1", "the quantity with these weights"),
 )

@@ -115,7 +115,7 @@ def _section(
         sees=seen_sentence(row),
         zeros=zeros_sentence(row["zero_fraction"], row["zeros"], row["zeros_reason"]),
         warnings=tuple(_warnings(row)),
-        stats=tuple(_stats(row, run.columns)),
+        stats=tuple(_stats(row, {**run.columns["layers"], **run.columns["summary"]})),
         histogram=_histogram(row, histogram),
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
@@ -132,8 +132,7 @@ def _warnings(row: Row) -> Iterator[str]:
 
 def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     def stat(name: str, value: str, reason: str = "") -> page.Stat:
-        meaning = columns[name].meaning if name in columns else ""
-        return page.Stat(_LABELS[name], value, meaning, reason)
+        return page.Stat(_LABELS[name], value, columns[name].meaning, reason)
 
     # In fours, as they stand side by side where there is room: indices, values, channels.
     for name in (*_INDICES, "mean", "std"):
