@@ -17,7 +17,7 @@ from fmreport import probes
 from fmreport.measures.scene import NUMBERS, Scene, area_weights
 from fmreport.measures.signature import image_signs
 from fmreport.probes import Preprocess
-from fmreport.probes.scenes import BANK, GROUPS, NULLS, Scenes
+from fmreport.probes.scenes import BANK, GROUPS, SHIFTS, Scenes
 
 SIZE = (24, 16)
 
@@ -62,7 +62,7 @@ def test_a_probe_has_its_mask_the_mean_of_the_others_and_masks_of_no_meaning(tmp
         np.testing.assert_allclose(plane(scenes, found, i, "prior"), np.mean(others, axis=0), atol=1e-6)
         shuffled = [plane(scenes, found, i, f"shuffled {k}") for k in (1, 2, 3)]
         assert sorted(map(bytes, shuffled)) == sorted(other.astype(np.float32).tobytes() for other in others)
-        for k in range(1, NULLS + 1):
+        for k in range(1, SHIFTS + 1):
             shifted = plane(scenes, found, i, f"shifted {k}")
             assert shifted.sum() == mask.sum()
             assert not (shifted == mask).all()

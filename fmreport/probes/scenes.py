@@ -11,7 +11,9 @@ from fmreport.probes.probeset import ProbeSet
 from fmreport.records import Probe
 
 NULLS = 8
-"""Shuffled masks, and as many shifted ones, that each image gets beside its own, at most."""
+"""Shuffled masks that each image gets beside its own, at most."""
+SHIFTS = 12
+"""Shifted ones: of 20 masks of no meaning in all, none need do as well for p = 1/21 to be below 0.05."""
 BANK = 64
 """Masks from which shuffled ones and the prior are taken, at most."""
 GROUPS = 64
@@ -38,7 +40,7 @@ class Scenes:
         self.place = {name: place for place, name in enumerate(self.masked)}
         others = len(banked) - 1
         self._shuffles = min(NULLS, others)
-        nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", NULLS))
+        nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", SHIFTS))
         self.planes = ("kept", "edge", *(("mask", "prior", *nulls) if self.masked else ()), *COLOURS)
         unmasked = [fact.name for fact in probes.facts if not fact.has_mask]
         # A group is of images with masks or of images without, so that sums of either are at hand.
@@ -71,7 +73,7 @@ class Scenes:
         """The planes from `mask` to the last null, in their order."""
         nothing = np.zeros(mask.shape, np.float32)
         if probe.name not in self.place:
-            return [nothing] * (2 + self._shuffles + NULLS)
+            return [nothing] * (2 + self._shuffles + SHIFTS)
         others = [other for name, other in self._bank.items() if name != probe.name]
         prior = np.mean(others, axis=0, dtype=np.float32) if others else nothing
         start = self.place[probe.name]
@@ -81,7 +83,7 @@ class Scenes:
     def _shifted(self, mask: np.ndarray, place: int) -> list[np.ndarray]:
         """The mask around the torus, in each axis by a quarter to three quarters of its side."""
         rng = np.random.default_rng((self.seed, place))
-        moves = (rng.uniform(0.25, 0.75, (NULLS, 2)) * mask.shape).astype(int)
+        moves = (rng.uniform(0.25, 0.75, (SHIFTS, 2)) * mask.shape).astype(int)
         return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
 
 
