@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from fmreport.analysis import Evidence, detail, readability, regression, resampling
+from fmreport.analysis import Evidence, detail, readability, regression, resampling, selectivity
 from fmreport.analysis.nulls import p_value
 from fmreport.records import Column
 
@@ -66,7 +66,9 @@ class Progression:
 CONTROLS = (
     Column("seed", "count", "number of the model with randomised weights, from 1"),
     Column("tap", "", "name of the tap; (image): the colours of the image itself"),
-    Column("quantity", "", "as in progression"),
+    Column(
+        "quantity", "", "as in progression; iou_above: IoU of the best channel, less the prevalence, as in selectivity"
+    ),
     Column("value", "1", "the quantity with these weights"),
 )
 """Columns of the table of controls."""
@@ -82,6 +84,9 @@ def controls(randomised: Sequence[Evidence]) -> pd.DataFrame:
             pd.DataFrame({"seed": seed, "tap": evidence.taps, "quantity": name, "value": found[name]})
             for name in QUANTITIES
         ]
+        best = selectivity.Selectivity().table(evidence)
+        above = best["iou"] - best["prevalence"]
+        frames.append(pd.DataFrame({"seed": seed, "tap": best["tap"], "quantity": "iou_above", "value": above}))
     names = [column.name for column in CONTROLS]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
     return table[table["value"].notna()][names].reset_index(drop=True)
