@@ -15,6 +15,7 @@ from planted import Numbers, Planted, extraction
 from fmreport.errors import SourceError
 from fmreport.extract import Extraction, Tables, batch_size, batches
 from fmreport.measures import Sum, load, merge
+from fmreport.measures.regions import Regions
 from fmreport.measures.summary import columns_of_tables, summarise
 from fmreport.probes import Preprocess
 from fmreport.records import BLOCKS, INVENTORY, LAYERS
@@ -180,7 +181,8 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
         assert set(frame.columns) <= set(known)
     used = {name for frame in (tables.samples, tables.channels, tables.histograms, summary) for name in frame.columns}
     of_maps = {s.name for measure in load() if measure.of_maps for s in measure.sums if s.per == "image"}
-    assert set(known) == used | of_maps | {column.name for column in (*LAYERS, *INVENTORY, *BLOCKS)}
+    of_masks = {derived.column.name for derived in Regions.columns}
+    assert set(known) == used | of_maps | of_masks | {column.name for column in (*LAYERS, *INVENTORY, *BLOCKS)}
 
 
 def test_counts_and_states_have_their_types() -> None:
