@@ -329,9 +329,10 @@ def _score(sums: Parts, rule: str) -> np.ndarray:
 
 
 def _derived(measures: Sequence[Measure], sums: Parts, level: str) -> Parts:
-    """The columns that are defined at a level, in the order in which the measures declare them."""
+    """The columns that are defined at a level, as far as there are any, in the order in which measures declare them."""
     values = derive(measures, sums)
-    return {d.column.name: values[d.column.name] for m in measures for d in m.columns if level in d.levels}
+    names = [d.column.name for m in measures for d in m.columns if level in d.levels]
+    return {name: values[name] for name in names if name in values}
 
 
 def _merged(sums: Sequence[Sum], one: Parts, other: Parts) -> Parts:

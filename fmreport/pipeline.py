@@ -14,7 +14,7 @@ import pandas as pd
 
 from fmreport import analysis, figures, layers, probes, sources, tiles
 from fmreport import config as settings
-from fmreport.analysis import Evidence, progression
+from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
@@ -104,6 +104,7 @@ def run(
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
     randomised = _randomised(extraction, config.controls.randomised, displayed, watch)
+    evidence = _evidence(tables, taps, scenes)
     with drafting(destination, force=force) as draft:
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
@@ -119,11 +120,10 @@ def run(
             displayed=displayed,
             channel_rule=_rule(config, probe_set, displayed),
             versions={name: version(name) for name in PACKAGES},
-            notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory)),
+            notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory), *readability.unread(evidence)),
         )
         listed = layers_table(taps, preprocess.size)
         _write_tables(draft, tables, listed, inventory)
-        evidence = _evidence(tables, taps, scenes)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
         controls = [(_evidence(each, taps, scenes), _summary(listed, each)) for each in randomised]

@@ -16,6 +16,7 @@ from fmreport import columns
 from fmreport.errors import SourceError
 from fmreport.extract import Extraction, Tables, batch_size, batches
 from fmreport.measures import Sum, load, merge
+from fmreport.measures.regions import Regions
 from fmreport.measures.summary import summarise
 from fmreport.probes import Preprocess
 
@@ -177,7 +178,8 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     summary = summarise(pd.Series(list(activations())), tables.samples, tables.channels, tables.histograms)
     known = {table: set(found) for table, found in columns.described().items()}
     of_maps = {s.name for measure in load() if measure.of_maps for s in measure.sums if s.per == "image"}
-    assert known["samples"] == set(tables.samples.columns) | of_maps
+    of_masks = {derived.column.name for derived in Regions.columns}
+    assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks
     assert known["channels"] == set(tables.channels.columns)
     assert known["histograms"] == set(tables.histograms.columns)
     assert known["summary"] >= set(summary.columns)

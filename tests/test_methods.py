@@ -55,7 +55,9 @@ def test_titles_differ() -> None:
 
 def test_every_finding_has_its_rule_among_the_methods() -> None:
     run = small_run()
-    found = findings.findings(findings.Tables(run.layers, run.summary, run.channels, run.analyses, run.controls, 0))
+    found = findings.findings(
+        findings.Tables(run.layers, run.inventory, run.summary, run.channels, run.analyses, run.controls, 0)
+    )
     assert {methods.slug(finding.subject) for finding in found} == RULES
 
 

@@ -12,7 +12,7 @@ from skimage.filters import sobel
 from to_read import NULLS, Sight, blobs, scikit_learn, scored
 
 from fmreport.analysis import Evidence
-from fmreport.analysis.readability import Readability, by_group, reason
+from fmreport.analysis.readability import Readability, by_group, reason, unread
 from fmreport.analysis.regression import r_squared
 from fmreport.extract import Tables
 from fmreport.measures.readability import LEVELS, unpacked
@@ -41,7 +41,7 @@ CASES = {
     "projected": ((5, 12, 12, 100), 0.0),
     "sampled": ((3, 60, 60, 2), 0.0),
     "one channel": ((5, 12, 12, 1), 0.0),
-    "one position": ((12, 1, 1, 4), 0.0),
+    "few positions": ((12, 2, 2, 4), 0.0),
     "a large mean": ((6, 12, 12, 5), 1e4),
     "a mean, projected": ((5, 12, 12, 100), 30.0),
 }
@@ -243,7 +243,35 @@ def test_no_mask_and_no_map_have_their_reason() -> None:
     assert set(zip(table["tap"], table["target"], strict=True)) == {("t", "edge")}
     assert reason(evidence, "t", "edge") == ""
     assert reason(evidence, "t", "mask") == "no image has a mask"
-    assert reason(evidence, "vector", "edge").startswith("it is no map")
+    assert reason(evidence, "vector", "edge") == "what is no map has no positions"
+    assert unread(evidence) == (
+        "Masks are not read from t: no image has a mask",
+        "Edges and masks are not read from vector: what is no map has no positions",
+    )
+
+
+def test_a_single_position_says_nothing_of_where_things_are() -> None:
+    """How large a mask is can be read from it, and would seem to be the mask."""
+    sight = Sight.drawn(12, 6, 24)
+    size = sight.planes["mask"].mean(axis=(1, 2))[:, None, None, None]
+    evidence = sight.evidence({"pooled": size, "strip": np.repeat(size, 2, axis=1)})
+    assert set(Readability().table(evidence)["tap"]) == {"strip"}
+    assert reason(evidence, "pooled", "ceiling") == reason(evidence, "pooled", "edge")
+
+
+def test_what_is_not_read_is_told_with_its_reason_tap_by_tap() -> None:
+    sight = Sight.drawn(12, 3, 24)
+    assert unread(sight.evidence({"t": noise(3, 8, 8, 3)})) == ()
+    vectors = {f"v{i}": noise(3, 5) for i in range(5)}
+    (told,) = unread(sight.evidence({"t": noise(3, 8, 8, 3), **vectors}))
+    assert told == "Edges and masks are not read from v0, v1, v2 and 2 more: what is no map has no positions"
+
+
+@pytest.mark.parametrize("fill", [0, 1])
+def test_masks_that_never_vary_are_told(fill: int) -> None:
+    sight = Sight.drawn(9, 5, 24, masks=np.full((5, 24, 24), fill, np.float32))
+    (told,) = unread(rimmed(sight).evidence({"t": noise(5, 7, 7, 3)}))
+    assert told == "Masks are not read from t: every mask is all foreground or all background, and alike"
 
 
 def test_values_beyond_measure_have_their_reason() -> None:

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_scor
 
 from fmreport.analysis import Evidence
 from fmreport.analysis.ranking import aurocs
-from fmreport.analysis.selectivity import SCORES, Selectivity
+from fmreport.analysis.selectivity import SCORES, Selectivity, of_best
 from fmreport.measures.draw import Draw
 
 SIDE = 14
@@ -92,6 +92,8 @@ def test_of_several_layers_the_one_with_the_mask_is_told() -> None:
     assert (table.loc[["layer0", "layer2"], "auroc"] < 0.65).all()
     assert (table.loc[["layer0", "layer2"], "auroc_p"] > 1 / 25).all()
     assert table.loc["layer1", [f"{name}_p" for name in SCORES]].tolist() == pytest.approx([1 / 25] * 3)
+    assert table.loc["layer1", "iou_p_best"] == pytest.approx(1 / 25)
+    assert (table.loc[["layer0", "layer2"], "iou_p_best"] >= table.loc[["layer0", "layer2"], "iou_p"]).all()
     same = Selectivity().table(evidence(measured(layers, scenes, batch=3, numbers=(4, 0, 2, 1, 3)), scenes))
     pd.testing.assert_frame_equal(same.set_index("tap"), table, check_exact=True)
 
@@ -207,3 +209,25 @@ def test_counts_of_images_are_those_of_the_masks() -> None:
     assert found["masked"] == 6
     assert found["positions"] == 6 * SIDE * SIDE
     assert found["prevalence"] == pytest.approx(masks.mean())
+
+
+def test_the_best_of_many_taps_of_noise_is_told_from_luck() -> None:
+    """Of 20 taps one is below 0.05 by itself more often than not; among all of them it is so in one of 20 networks."""
+    single, best = [], []
+    for seed in range(40):
+        rng = np.random.default_rng((7, seed))
+        above = {f"t{k}": rng.normal(size=(9, 9)) for k in range(20)}
+        single.append(min((scores >= scores[0, 0]).mean() for scores in above.values()) <= 0.05)
+        best.append(min(of_best(above).values()) <= 0.05)
+    assert np.mean(single) > 0.4
+    assert np.mean(best) < 0.15
+
+
+def test_the_image_is_no_tap_that_others_are_held_against() -> None:
+    above = np.zeros((2, 2))
+    above[0, 0] = 1
+    assert of_best({"(image)": above * 5, "t": above}) == {"(image)": 0.25, "t": 0.25}
+    assert of_best({"(image)": above, "t": above * 5})["(image)"] == 0.25
+    assert of_best({"(image)": above, "t": above + 1})["(image)"] == 1
+    assert of_best({}) == {}
+    assert np.isnan(of_best({"t": np.ones((1, 1))})["t"])

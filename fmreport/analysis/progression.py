@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from fmreport.analysis import Evidence, detail, readability, regression, resampling
+from fmreport.analysis import Evidence, detail, readability, regression, resampling, selectivity
 from fmreport.analysis.nulls import p_value
 from fmreport.records import TAP_OR_IMAGE, Column, explained
 
@@ -82,7 +82,12 @@ CONTROLS = explained(
     "randomised-weights",
     Column("seed", "count", "number of the model with randomised weights, from 1"),
     TAP_OR_IMAGE,
-    Column("quantity", "", f"as in progression; {', '.join(SPARSITY)}: as in summary"),
+    Column(
+        "quantity",
+        "",
+        f"as in progression; {', '.join(SPARSITY)}: as in summary; iou_above: IoU of the best channel, less the "
+        "prevalence, as in selectivity",
+    ),
     Column("value", "1", "the quantity with these weights"),
 )
 """Columns of the table of controls."""
@@ -105,6 +110,9 @@ def controls(randomised: Sequence[tuple[Evidence, pd.DataFrame]]) -> pd.DataFram
             pd.DataFrame({"seed": seed, "tap": summary["tap"], "quantity": name, "value": summary[name]})
             for name in SPARSITY
         ]
+        best = selectivity.Selectivity().table(evidence)
+        above = best["iou"] - best["prevalence"]
+        frames.append(pd.DataFrame({"seed": seed, "tap": best["tap"], "quantity": "iou_above", "value": above}))
     names = [column.name for column in CONTROLS]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
     return table[table["value"].notna()][names].reset_index(drop=True)

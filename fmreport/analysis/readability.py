@@ -67,17 +67,45 @@ def reason(evidence: Evidence, tap: str, target: str) -> str:
     """Why a target is not read from a tap; empty where it is."""
     masked = of_masks(target) or target.startswith("ceiling")
     if "gram" not in evidence.grouped[tap]:
-        return "it is no map: nothing in it has a position"
+        # Of maps of one position there is all but this.
+        one = "spectrum" in evidence.grouped[tap]
+        return "a single position can say how large a mask is, not where" if one else "what is no map has no positions"
     if masked and not evidence.masked_groups:
         return "no image has a mask"
     gram = _grams(evidence, tap, masked=masked)
     if not np.isfinite(gram).all():
-        return "its values are so large that their squares are infinite"
+        return "values so large that their squares are infinite"
     seen = len(_seen(evidence, gram))
     if seen < 2:
         what = "images with a mask" if masked else "images"
         return f"what is read is tried on other images: it takes 2 {what} that are not ignored all over; here: {seen}"
     return ""
+
+
+def unread(evidence: Evidence) -> tuple[str, ...]:
+    """Sentences that say from which taps edges and masks are not read, and why; none where all are."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for tap in evidence.taps:
+        why = [reason(evidence, tap, target) or _flat(evidence, tap, target) for target in ("edge", "mask")]
+        told = [("Edges and masks", why[0])] if why[0] == why[1] else list(zip(("Edges", "Masks"), why, strict=True))
+        for key in told:
+            found.setdefault(key, []).append(tap)
+    return tuple(f"{what} are not read from {_some(taps)}: {why}" for (what, why), taps in found.items() if why)
+
+
+def _some(taps: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    return ", ".join(taps[:3]) + (f" and {len(taps) - 3} more" if len(taps) > 3 else "")
+
+
+def _flat(evidence: Evidence, tap: str, target: str) -> str:
+    """Why a target has nothing to be read; empty where it varies."""
+    gram = _grams(evidence, tap, masked=of_masks(target)).sum(axis=0)
+    one = gram.shape[-1] - 1 - len(targets(evidence.planes))
+    place = one + 1 + targets(evidence.planes).index(target)
+    mean, square = gram[[one, place], place] / gram[one, one]
+    what = "every mask is all foreground or all background, and alike" if target == "mask" else "no image has an edge"
+    return "" if unless_rounding(square - mean**2, square) > 0 else what
 
 
 def by_group(table: pd.DataFrame, names: Sequence[str], *, taps: Sequence[str], groups: int) -> Errors:

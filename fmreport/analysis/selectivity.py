@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from fmreport.analysis import Evidence
 from fmreport.analysis.ranking import aurocs, average_precision, best_threshold, iou
 from fmreport.measures.places import regions
-from fmreport.records import TAP_OR_IMAGE, Column, explained
+from fmreport.records import IMAGE, TAP_OR_IMAGE, Column, explained
 
 SCORES = ("auroc", "ap", "iou")
 ROUNDING = 1e-9
@@ -53,6 +53,14 @@ COLUMNS = explained(
     Column("iou_null", "1", _NULL, method=NULL),
     Column("iou_p", "1", _P, method=NULL),
     Column(
+        "iou_p_best",
+        "1",
+        "the same, compared with the best of all taps in each of these ways, the image left out: whichever tap stands "
+        "out, it was picked from as many",
+        "Westfall & Young 1993",
+        method=NULL,
+    ),
+    Column(
         "draws", "count", "ways to put masks in either half that p counts, the own masks in both left out", method=NULL
     ),
 )
@@ -71,7 +79,7 @@ class Selectivity:
         """The table; empty with fewer than two masks."""
         masked = int(evidence.sizes[: evidence.masked_groups].sum())
         names = [column.name for column in self.columns]
-        rows = []
+        found: dict[str, Judged] = {}
         for tap in evidence.taps:
             drawn = evidence.grouped[tap].get("drawn")
             if drawn is None or masked < 2:
@@ -79,7 +87,9 @@ class Selectivity:
             labels = evidence.grouped[tap]["labels"]
             halves = [half_of(drawn[h], labels[h], len(regions(evidence.planes))) for h in (0, 1)]
             if all(half.defined[0] for half in halves):
-                rows.append({"tap": tap, "masked": masked, **judged(halves)})
+                found[tap] = judged(halves)
+        p = of_best({tap: each.above[..., SCORES.index("iou")] for tap, each in found.items()})
+        rows = [{"tap": tap, "masked": masked, **each.row, "iou_p_best": p[tap]} for tap, each in found.items()]
         return pd.DataFrame(rows, columns=names)
 
 
@@ -138,11 +148,21 @@ def judge(half: Half, choice: Choice) -> np.ndarray:
     return np.stack([above, precise, overlap], axis=1)
 
 
-def judged(halves: Sequence[Half]) -> dict[str, object]:
-    """The columns behind the first two.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What both halves show of one tap."""
 
-    In either half stand the own masks or one of R - 1 of no meaning: R^2 ways, and were the masks' places of no
-    meaning either, none of them would stand out. So p counts over all of them, and a few masks make many draws.
+    row: Mapping[str, object]
+    """The columns between `masked` and `iou_p_best`, and `draws`."""
+    above: np.ndarray
+    """(R, R, 3): by how much each score is above chance with any of R regions in either half; NaN where undefined."""
+
+
+def judged(halves: Sequence[Half]) -> Judged:
+    """In either half stand the own masks or one of R - 1 of no meaning: R^2 ways.
+
+    Were the masks' places of no meaning either, none of them would stand out. So p counts over all of them, and a few
+    masks make many draws.
     """
     regions_of = [np.flatnonzero(half.defined).tolist() for half in halves]
     choices = [{r: choose(half, r) for r in found} for half, found in zip(halves, regions_of, strict=True)]
@@ -159,7 +179,7 @@ def judged(halves: Sequence[Half]) -> dict[str, object]:
     chance = np.array([0.5, prevalence, prevalence])
     chosen, again = (choices[h][0] for h in (0, 1))
     made = {"": chance + observed, "_null": chance + null, "_p": p}
-    return {
+    row = {
         "positions": sum(half.inside.shape[1] for half in halves),
         "prevalence": float(prevalence),
         "chosen": chosen.channel,
@@ -169,3 +189,20 @@ def judged(halves: Sequence[Half]) -> dict[str, object]:
         **{f"{name}{what}": float(made[what][i]) for i, name in enumerate(SCORES) for what in made},
         "draws": above.shape[0] * above.shape[1] - 1,
     }
+    every = np.full((len(halves[0].inside), len(halves[1].inside), len(SCORES)), np.nan)
+    every[np.ix_(*regions_of)] = above
+    return Judged(row, every)
+
+
+def of_best(above: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """`iou_p_best` of every tap, from `(R, R)` of each, NaN where undefined; NaN where there is no mask of no meaning.
+
+    What is the best of many taps by luck is so in every way to run the search (Westfall & Young 1993).
+    """
+    of_taps = [scores for tap, scores in above.items() if tap != IMAGE]
+    found = {}
+    for tap, scores in above.items():
+        best = np.fmax.reduce([*of_taps, scores])
+        ways = np.count_nonzero(~np.isnan(best))
+        found[tap] = float(np.count_nonzero(best >= scores[0, 0] - ROUNDING)) / ways if ways > 1 else np.nan
+    return found

@@ -46,11 +46,16 @@ class Readability:
     columns: tuple[Derived, ...] = ()
 
     def gather(self, x: Activations) -> dict[str, Any]:
-        """`gram` `(B, D * (D + 1) / 2)` and, where there are masks, `overlap` `(B, levels, 2)`, both float64."""
+        """`gram` `(B, D * (D + 1) / 2)` and, where there are masks, `overlap` `(B, levels, 2)`, both float64.
+
+        Nothing of a map with a single position, which can only say how large a mask is, and not where.
+        """
         from keras import ops
 
         projected, shown = x.sampled
         batch, height, width, channels = projected.shape
+        if height * width == 1:
+            return {}
         values = ops.reshape(projected, (batch, height * width, channels))
         weight = ops.cast(ops.reshape(shown.weight, (batch, height * width)), values.dtype)
         planes = ops.reshape(shown.picked(targets(shown.planes)), (batch, height * width, -1))

@@ -77,11 +77,15 @@ class Regions:
         }
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
-        """Of one image or of several, by their variances; NaN where there is nothing to divide."""
+        """Of one image or of several, by their variances; NaN where there is nothing to divide.
+
+        Without a mask there are no columns.
+        """
         derived = {}
         for name, part in (("region_variance_ratio", "region"), ("region_variance_ratio_null", "region_null")):
-            total = np.asarray(sums.get(f"{part}_total", np.zeros(np.shape(sums["finite"]))))
-            between = np.asarray(sums.get(f"{part}_between", total))
+            if f"{part}_total" not in sums:
+                continue
+            total, between = sums[f"{part}_total"], sums[f"{part}_between"]
             derived[name] = np.clip(between / np.where(total > 0, total, np.nan), 0.0, 1.0)
         return derived
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from fmreport import figures
-from fmreport.analysis import findings
+from fmreport.analysis import finding, findings
 from fmreport.figures import photographs, plots
 from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
@@ -108,13 +108,15 @@ def _attachments() -> Iterator[page.Attachment]:
 
 def _findings(run: Run) -> Iterator[page.Finding]:
     seed = int(run.facts.config.get("seed", 0))
-    found = findings.findings(findings.Tables(run.layers, run.summary, run.channels, run.analyses, run.controls, seed))
+    found = findings.findings(
+        finding.Tables(run.layers, run.inventory, run.summary, run.channels, run.analyses, run.controls, seed)
+    )
     addresses = taps.anchors(list(run.layers["tap"]))
     positions = {tap: position for position, tap in enumerate(run.layers["tap"], 1)}
     for each in found:
         shown = [tap for tap in each.taps if tap in addresses]
         links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
-        positive = each.verdict in (findings.SUPPORTED, findings.CONSISTENT)
+        positive = each.verdict in (finding.SUPPORTED, finding.CONSISTENT)
         method = methods.href(methods.slug(each.subject))
         yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive, method)
 

@@ -1,0 +1,114 @@
+"""Which tap, and which single channel, is most like the mask, and whether luck or other weights do as well."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fmreport.analysis import resampling
+from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, curves, images_with_masks
+from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
+from fmreport.records import IMAGE
+
+TAP, CHANNEL = "the most mask-like tap", "the most mask-like channel"
+_TAP_RULE = (
+    "the tap from which masks are read best on held-out images; supported if the best tap reads masks of no meaning "
+    f"less well (p at most {SIGNIFICANT}), its interval is above 0, and the best tap of every randomised model reads "
+    "masks less well; consistent with, if no check fails but one could not be made"
+)
+_CHANNEL_RULE = (
+    "the channel with the highest IoU, less the prevalence, on the half of the images that it was not chosen on, over "
+    f"all taps; supported if the best of all taps does less well with masks of no meaning (p at most {SIGNIFICANT}) "
+    "and of every randomised model, on 10 images with masks or more; consistent with, if no check fails but one could "
+    "not be made"
+)
+_FAILED = {"interval": "its interval is not above 0", "controls": "a randomised model does as well"}
+
+
+def best_tap(tables: Tables) -> Finding:
+    """The tap from which masks are read best."""
+    taps, _, mask = curves(tables)
+    if not len(taps):
+        sentence = "No tap is compared with masks: from none can both masks and edges be read."
+        return Finding(TAP, UNTESTED, sentence, _TAP_RULE)
+    beats, p = beats_nulls(tables, taps, mask)
+    best = int(mask.argmax())
+    name = taps[best]
+    if not beats:
+        few = beats is None
+        sentence = (
+            f"Whether a tap reads masks better than masks of no meaning cannot be told (best: {name}, "
+            f"R² {mask[best]:.2f})."
+            if few
+            else f"From no tap masks are read better than masks of no meaning are (best: {name}, R² {mask[best]:.2f}, "
+            f"p {p:.2f})."
+        )
+        return Finding(TAP, UNTESTED if few else NOTHING, sentence, _TAP_RULE, (name,), FEW_MASKS if few else "")
+    table = tables.analyses["progression"]
+    row = table[(table["quantity"] == "mask") & (table["tap"] == name)].iloc[0]
+    images, ends = images_with_masks(tables), (float(row["lower"]), float(row["upper"]))
+    controls = _best_of_controls(tables, "mask", taps)
+    checks: Checks = {
+        "interval": None if images < resampling.FEWEST else ends[0] > 0,
+        "controls": bool(mask[best] > controls.max()) if len(controls) else None,
+    }
+    interval = "" if np.isnan(ends[0]) else f", 95% interval {ends[0]:.2f} to {ends[1]:.2f}"
+    sentence = (
+        f"Masks are read best at {name} (R² {mask[best]:.2f}{interval}, {images} images; p {p:.2f}){_image(tables)}"
+        f"{_beside(controls)}."
+    )
+    caveat = "the last layers of a model that was trained to draw masks are mask-like by construction"
+    why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), caveat)))
+    return Finding(TAP, judged(checks), sentence, _TAP_RULE, (name,), why)
+
+
+def best_channel(tables: Tables) -> Finding:
+    """The channel that outlines the foreground best on images that it was not chosen on."""
+    table = tables.analyses["selectivity"]
+    table = table[(table["tap"] != IMAGE) & table["iou"].notna()]
+    if not len(table):
+        sentence = (
+            "No single channel is compared with masks: it takes two images whose masks have both foreground and "
+            "background, and maps of more than one position."
+        )
+        return Finding(CHANNEL, UNTESTED, sentence, _CHANNEL_RULE)
+    best = table.iloc[int((table["iou"] - table["prevalence"]).to_numpy().argmax())]
+    tap, p, above = str(best["tap"]), float(best["iou_p_best"]), float(best["iou"] - best["prevalence"])
+    numbers = (
+        f"IoU {best['iou']:.2f} on images that it was not chosen on, where calling everything foreground gives "
+        f"{best['prevalence']:.2f}; AUROC {best['auroc']:.2f}"
+    )
+    if np.isnan(p) or 1 / (1 + int(best["draws"])) > SIGNIFICANT:
+        sentence = f"Whether a channel outlines the foreground cannot be told (best: one of {tap}, {numbers})."
+        return Finding(CHANNEL, UNTESTED, sentence, _CHANNEL_RULE, (tap,), FEW_MASKS)
+    if p > SIGNIFICANT or above <= 0:
+        sentence = (
+            "No channel outlines the foreground better than the best of all outlines masks of no meaning (best: one of "
+            f"{tap}, {numbers}, p {p:.2f})."
+        )
+        return Finding(CHANNEL, NOTHING, sentence, _CHANNEL_RULE, (tap,))
+    controls = _best_of_controls(tables, "iou_above", tuple(map(str, table["tap"])))
+    checks: Checks = {
+        "interval": True if int(best["masked"]) >= resampling.FEWEST else None,
+        "controls": bool(above > controls.max()) if len(controls) else None,
+    }
+    twice = "" if best["chosen"] == best["chosen_again"] else f" (on the other half, channel {best['chosen_again']})"
+    sentence = f"Channel {int(best['chosen'])} of {tap}{twice} outlines the foreground best: {numbers} (p {p:.3f})."
+    return Finding(CHANNEL, judged(checks), sentence, _CHANNEL_RULE, (tap,), told(checks, _FAILED, MISSING))
+
+
+def _best_of_controls(tables: Tables, quantity: str, taps: tuple[str, ...]) -> np.ndarray:
+    """The highest of a quantity over those taps, of each randomised model that has it."""
+    rows = tables.controls[(tables.controls["quantity"] == quantity) & tables.controls["tap"].isin(taps)]
+    return rows.groupby("seed")["value"].max().to_numpy(np.float64)
+
+
+def _image(tables: Tables) -> str:
+    table = tables.analyses["progression"]
+    own = table[(table["tap"] == IMAGE) & (table["quantity"] == "mask")]["value"]
+    return f"; from the colours of the image itself with R² {own.iloc[0]:.2f}" if len(own) else ""
+
+
+def _beside(controls: np.ndarray) -> str:
+    if not len(controls):
+        return ""
+    return f"; with randomised weights, each at its best tap, {controls.min():.2f} to {controls.max():.2f}"
