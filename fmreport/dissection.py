@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fmreport.extract import Advance, Extraction, batches, image
-from fmreport.measures.overlap import Alignment, alignment, overlap, tiles
+from fmreport.measures.overlap import Alignment, alignment, exceeding, overlap, tiles
 from fmreport.measures.quantile import Search, bits_per_pass, count_parts, split
 from fmreport.probes.scenes import COLOURS
 from fmreport.records import IMAGE, Tap
@@ -111,22 +111,29 @@ def _overlaps(
         planes = ops.concatenate([looked, *(looked * scene[..., mask, None] for mask in masks)], axis=-1)
         # Maps of one grid need the same pixels in the same order.
         shown = {each: tiles(planes, each) for each in dict.fromkeys(aligned.values())}
-        made = [
-            overlap(tensors[name], threshold[place], shown[aligned[name]], aligned[name])
-            for name, place in places.items()
-        ]
-        return [ops.sum(ops.cast(planes, "int64"), axis=(0, 1, 2)), *made]
+        found: dict[Alignment, list[tuple[Any, Any, Any]]] = {each: [] for each in shown}
+        for name, place in places.items():
+            cell, channel, excess = exceeding(tensors[name], threshold[place], aligned[name])
+            found[aligned[name]].append((cell, channel + place.start, excess))
+        # One loop for all maps of a grid: a loop of its own for each takes longer to build than to run.
+        counts = [overlap(_joined(cells), shown[each], each, channels=len(joined)) for each, cells in found.items()]
+        return [ops.sum(ops.cast(planes, "int64"), axis=(0, 1, 2)), sum(counts[1:], start=counts[0])]
 
     function = _function(extraction, taps, then, [joined.shape])
-    total = np.zeros(1 + len(masks), np.int64)
-    counts = {name: np.zeros((len(each), 1 + len(masks)), np.int64) for name, each in thresholds.items()}
+    total, counts = np.zeros(1 + len(masks), np.int64), np.zeros((len(joined), 1 + len(masks)), np.int64)
     for names, arrays in _batches(extraction, scenes.masked):
-        of_batch, *found = function(*arrays, joined)
-        total += of_batch
-        for name, each in zip(counts, found, strict=True):
-            counts[name] += each
+        of_masks, of_channels = function(*arrays, joined)
+        total += of_masks
+        counts += of_channels
         progress.by(len(names))
-    return total, counts
+    return total, {name: counts[place] for name, place in places.items()}
+
+
+def _joined(cells: Sequence[tuple[Any, ...]]) -> Any:
+    """One behind the other."""
+    from keras import ops
+
+    return tuple(ops.concatenate(each, axis=0) for each in zip(*cells, strict=True))
 
 
 def _parts(sizes: Sequence[int]) -> list[slice]:

@@ -166,6 +166,14 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
     assert found["active"] == (np.nan_to_num(spoilt, nan=-9) > threshold).sum()
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_other_formats_are_measured_as_float32(masks: list[np.ndarray | None], dtype: type) -> None:
+    given = {name: values.astype(dtype) for name, values in activations(masks).items()}
+    found = table(extraction_of(given, pictures(masks)))
+    expected = by_hand(extraction_of(given, pictures(masks)), {n: v.astype(np.float32) for n, v in given.items()})
+    pd.testing.assert_frame_equal(found.loc[expected.index, expected.columns], expected, check_dtype=False)
+
+
 def test_with_a_single_mask_there_is_none_of_another_image() -> None:
     values = np.random.default_rng(4).normal(size=(2, *SIZE, 1)).astype(np.float32)
     found = table(extraction_of({"x": values}, pictures([*blocks(1), None])))

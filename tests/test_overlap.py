@@ -10,7 +10,7 @@ from planted import tap
 from scipy.ndimage import map_coordinates
 
 from fmreport.measures import overlap as module
-from fmreport.measures.overlap import Alignment, alignment, overlap, tiles
+from fmreport.measures.overlap import Alignment, alignment, exceeding, overlap, tiles
 from fmreport.records import EXACT, GLOBAL, UPPER_BOUND, ReceptiveField
 
 
@@ -40,7 +40,8 @@ def planes(size: tuple[int, int], *, images: int = 2) -> np.ndarray:
 
 
 def counted(values: np.ndarray, threshold: np.ndarray, of: np.ndarray, at: Alignment) -> np.ndarray:
-    return np.asarray(overlap(values, threshold, tiles(of, at), at))
+    found = exceeding(values, threshold, at)
+    return np.asarray(overlap(found, tiles(of, at), at, channels=len(threshold)))
 
 
 PLACES = {
@@ -77,6 +78,16 @@ def test_nothing_equal_to_the_threshold_exceeds_it_between_elements() -> None:
     at = aligned((5, 5), (37, 37), 2.3, 7.1)
     values = np.full((1, 5, 5, 64), 0.1, np.float32) * np.arange(1, 65, dtype=np.float32)
     assert not counted(values, values[0, 0, 0], planes(at.size, images=1), at).any()
+
+
+def test_only_what_lies_around_an_element_that_exceeds_is_computed() -> None:
+    """Of a sparse channel, whose threshold is 0, that is little."""
+    at = PLACES["covering the image evenly"]
+    values = np.zeros((2, *at.grid, 3), np.float32)
+    values[1, 2, 3, 1], values[0, 0, 0, 2] = 1, 1
+    cells, channels, _ = (np.asarray(each) for each in exceeding(values, np.zeros(3, np.float32), at))
+    assert sorted(channels) == [1] * 4 + [2] * 4
+    assert len(set(cells)) == 8
 
 
 def test_what_is_not_finite_exceeds_nothing_and_spoils_no_neighbour() -> None:

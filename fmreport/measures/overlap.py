@@ -22,10 +22,8 @@ AT_ONCE = 1 << 20
 class Axis:
     """How pixels lie between the elements of one axis of a map; beyond the outermost ones these are repeated."""
 
-    first: np.ndarray
-    """(cells,) the element before the pixels of each cell; cells stand between neighbours."""
-    second: np.ndarray
-    """(cells,) the element behind them."""
+    ends: np.ndarray
+    """(cells, 2) the elements before and behind the pixels of each cell; cells stand between neighbours."""
     pixel: np.ndarray
     """(cells, n) the pixels of each cell; where there are less than n, the first of them again."""
     share: np.ndarray
@@ -46,8 +44,7 @@ def axis(elements: int, pixels: int, *, centre: float, stride: float) -> Axis:
     real = number < count[:, None]
     pixel = np.where(real, start[:, None] + number, 0)
     return Axis(
-        place.clip(0, elements - 1),
-        (place + 1).clip(0, elements - 1),
+        np.stack([place, place + 1], axis=1).clip(0, elements - 1),
         pixel,
         np.where(real, (at - cell)[pixel], 0).astype(np.float32),
         real.astype(np.float32),
@@ -99,44 +96,49 @@ def tiles(planes: Any, aligned: Alignment) -> Any:
     return ops.reshape(ordered, (-1, rows.pixel.shape[1] * columns.pixel.shape[1], count))
 
 
-def overlap(values: Any, threshold: Any, shown: Any, aligned: Alignment) -> Any:
-    """`(C, P)` int64: sums of P planes of 0 and 1 over the pixels at which channels exceed their thresholds.
+def exceeding(values: Any, threshold: Any, aligned: Alignment) -> tuple[Any, Any, Any]:
+    """The N cells of maps of which some element exceeds its channel's threshold: the only ones whose pixels may.
 
-    `values` are `(B, H, W, C)` float32, `threshold` `(C,)`, `shown` the planes as `tiles` makes them. NaN and Inf do
-    not exceed it, and take no part in what is interpolated beside them: as if they were equal to it.
+    `values` are `(B, H, W, C)` float32, `threshold` `(C,)`. Returned are `(N,)` which of the cells (see `tiles`),
+    `(N,)` which channel, and `(N, 2, 2)` by how much the four elements exceed the threshold. NaN and Inf do not, and
+    take no part in what is interpolated beside them: as if they were equal to it.
     """
     from keras import ops
 
     rows, columns = aligned.axes
-    channels, cells = values.shape[-1], (len(rows.first), len(columns.first))
-    exceeding = values > threshold
-    either = ops.logical_or(ops.take(exceeding, rows.first, axis=1), ops.take(exceeding, rows.second, axis=1))
-    lit = ops.logical_or(ops.take(either, columns.first, axis=2), ops.take(either, columns.second, axis=2))
-    at = ops.stack(ops.nonzero(lit), axis=-1)
-    flat, count = ops.reshape(values, (-1,)), ops.shape(at)[0]
+    above = values > threshold
+    either = ops.logical_or(*(ops.take(above, ends, axis=1) for ends in rows.ends.T))
+    lit = ops.logical_or(*(ops.take(either, ends, axis=2) for ends in columns.ends.T))
+    image, y, x, channel = (ops.cast(index, "int64") for index in ops.nonzero(lit))
+    down, across = (ops.take(ops.cast(axis.ends, "int64"), at, axis=0) for axis, at in ((rows, y), (columns, x)))
+    row = image[:, None] * values.shape[1] + down
+    place = (row[:, :, None] * values.shape[2] + across[:, None]) * values.shape[3] + channel[:, None, None]
+    corners = ops.take(ops.reshape(values, (-1,)), place)
+    # Differences from the threshold, so that rounding lifts nothing that is equal to it above it.
+    excess = ops.where(ops.isfinite(corners), corners - ops.take(threshold, channel)[:, None, None], 0.0)
+    return (image * len(rows.ends) + y) * len(columns.ends) + x, channel, excess
+
+
+def overlap(found: tuple[Any, Any, Any], shown: Any, aligned: Alignment, *, channels: int) -> Any:
+    """`(channels, P)` int64: sums of P planes of 0 and 1, as `tiles` makes them, over the pixels at which maps exceed.
+
+    `found` is what `exceeding` returns, of one or of several maps of one alignment, one behind the other.
+    """
+    from keras import ops
+
+    rows, columns = aligned.axes
+    width = len(columns.ends)
     step = max(AT_ONCE // math.prod(shown.shape[1:]), 1)
 
-    def excess(image: Any, y: Any, x: Any, channel: Any) -> Any:
-        place = ((image * values.shape[1] + y) * values.shape[2] + x) * channels + channel
-        value = ops.take(flat, place)
-        return ops.where(ops.isfinite(value), value - ops.take(threshold, channel), 0.0)[:, None]
-
     def add(start: Any, counts: Any) -> tuple[Any, Any]:
-        image, y, x, channel = ops.unstack(at[start : start + step], 4, axis=-1)
-        corners = ((rows.first, y), (rows.second, y), (columns.first, x), (columns.second, x))
-        top, bottom, left, right = (ops.cast(ops.take(ends, cell), at.dtype) for ends, cell in corners)
-        # Differences from the threshold, so that rounding lifts nothing that is equal to it above it.
-        across = ops.take(columns.share, x, axis=0)
-        upper, lower = (
-            (1 - across) * excess(image, row, left, channel) + across * excess(image, row, right, channel)
-            for row in (top, bottom)
-        )
-        down = ops.take(rows.share, y, axis=0)[:, :, None]
-        active = (1 - down) * upper[:, None] + down * lower[:, None] > 0
+        cell, channel, corners = (each[start : start + step] for each in found)
+        across = ops.take(columns.share, cell % width, axis=0)[:, None]
+        sides = (1 - across) * corners[:, :, :1] + across * corners[:, :, 1:]
+        down = ops.take(rows.share, cell // width % len(rows.ends), axis=0)[:, :, None]
+        active = (1 - down) * sides[:, :1] + down * sides[:, 1:] > 0
         active = ops.reshape(ops.cast(active, "float32"), (-1, 1, shown.shape[1]))
-        cell = (image * cells[0] + y) * cells[1] + x
-        found = ops.matmul(active, ops.take(shown, cell, axis=0))[:, 0]
-        return start + step, counts + ops.segment_sum(ops.cast(found, "int64"), channel, num_segments=channels)
+        inside = ops.cast(ops.matmul(active, ops.take(shown, cell, axis=0))[:, 0], "int64")
+        return start + step, counts + ops.segment_sum(inside, channel, num_segments=channels)
 
-    nothing = ops.zeros((channels, shown.shape[-1]), "int64")
+    nothing, count = ops.zeros((channels, shown.shape[-1]), "int64"), ops.shape(found[0])[0]
     return ops.while_loop(lambda start, counts: start < count, add, (ops.cast(0, "int32"), nothing))[1]

@@ -53,10 +53,10 @@ def count_parts(values: Any, counted: Any, low: Any, shift: Any, *, bits: int) -
 
 
 def _turned(values: Any) -> Any:
-    """uint32 that ascend as the values do; 0 and -0 are the same."""
+    """uint32 that ascend as the values do, from -0 to 0 too."""
     from keras import ops
 
-    bits = ops.view(ops.where(values == 0, ops.cast(0, values.dtype), values), "uint32")
+    bits = ops.view(values, "uint32")
     sign = ops.cast(SIGN, "uint32")
     return ops.where(bits >= sign, ops.bitwise_not(bits), ops.bitwise_or(bits, sign))
 
@@ -92,4 +92,5 @@ class Search:
         """`(C,)` float32, after all passes; NaN of a channel without a finite value."""
         low = self.low.astype(np.uint32)
         bits = np.where(low >= SIGN, low ^ np.uint32(SIGN), ~low)
-        return np.where(self._known, bits.astype(np.uint32).view(np.float32), np.float32(np.nan))
+        # Added to 0, -0 becomes 0, to which it is equal anyway.
+        return np.where(self._known, bits.astype(np.uint32).view(np.float32) + np.float32(0), np.float32(np.nan))
