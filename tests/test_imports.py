@@ -26,6 +26,7 @@ STAGES = (
     "probes",
     "measures",
     "extract",
+    "dissection",
     "analysis",
     "columns",
     "tiles",

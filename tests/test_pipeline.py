@@ -11,7 +11,9 @@ from test_cli import CONFIG, TINY
 import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
+from fmreport.records import IMAGE
 from fmreport.report import methods
+from fmreport.report.build import build
 from fmreport.store import TABLES, Run
 
 
@@ -85,6 +87,31 @@ def test_the_number_of_batches_changes_no_count(run: Run, folder: Path) -> None:
     counts = ["finite", "nan", "inf", "zeros"]
     assert one_by_one.samples[counts].equals(run.samples[counts])
     assert one_by_one.summary["mean"].to_numpy() == pytest.approx(run.summary["mean"].to_numpy(), rel=1e-5)
+
+
+def test_detectors_are_looked_for_where_they_are_asked_for(run: Run, folder: Path) -> None:
+    assert len(run.analyses["dissection"]) == 0
+    assert "Network Dissection" not in {fact.term for fact in build(run).facts}
+    asked = fmreport.run(folder / "tiny.yaml", out=folder / "dissected", overrides=["measures.dissection=true"])
+    table = asked.analyses["dissection"]
+    assert table.groupby("tap", sort=False).size().to_dict() == {IMAGE: 3, "stem": 6, "pool": 6, "body/conv": 8}
+    assert set(table["aligned_by"][3:]) == {"receptive field"}
+    page = build(asked)
+    (sentence,) = (fact.value for fact in page.facts if fact.term == "Network Dissection")
+    assert sentence.startswith(f"{table['detector'][3:].sum()} of 20 channels detect the mask")
+    of_taps = [{stat.label: stat.value for stat in tap.stats}.get("detectors") for tap in page.taps]
+    assert of_taps[:3] == [
+        f"{table.loc[table['tap'] == tap, 'detector'].sum()} of {of}"
+        for tap, of in (("stem", 6), ("pool", 6), ("body/conv", 8))
+    ]
+    assert of_taps[3:] == [None, None]
+
+
+def test_without_masks_the_report_says_why_there_are_no_detectors(folder: Path) -> None:
+    overrides = ["measures.dissection=true", "probes[0].masks=false", "report.formats=[html]"]
+    made = fmreport.run(folder / "tiny.yaml", out=folder / "maskless", overrides=overrides)
+    assert len(made.analyses["dissection"]) == 0
+    assert "asked for, but no probe has a mask" in made.report.read_text(encoding="utf-8")
 
 
 def test_a_run_that_exists_is_refused_before_the_model_is_opened(run: Run, folder: Path) -> None:

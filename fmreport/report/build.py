@@ -13,7 +13,7 @@ from fmreport.analysis import finding, findings
 from fmreport.figures import photographs, plots
 from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import contents, maps, methods, page, tables, taps
+from fmreport.report import contents, detectors, maps, methods, page, tables, taps
 from fmreport.report.wording import count, full_stop, in_words, listed, number, percent, plural, sizes
 from fmreport.store import Run
 
@@ -221,6 +221,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact(
         "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
     )
+    if sentence := detectors.sentence(run):
+        yield page.Fact("Network Dissection", sentence)
     yield page.Fact("Run", f"{facts.name}, release {facts.release}")
 
 

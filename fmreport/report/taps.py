@@ -11,7 +11,7 @@ import pandas as pd
 
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import maps, page
+from fmreport.report import detectors, maps, page
 from fmreport.report.wording import (
     count,
     is_known,
@@ -77,12 +77,13 @@ def sections(
     histograms = dict(list(run.histograms.groupby("tap", sort=False)))
     rows = records(run.layers)
     addresses = anchors([row["tap"] for row in rows])
+    found = detectors.by_tap(run)
     for position, layer in enumerate(rows, 1):
         tap = layer["tap"]
         yield _section(
             run,
             settings,
-            {**summary[tap], **layer, "position": position, "anchor": addresses[tap]},
+            {**summary[tap], **layer, "position": position, "anchor": addresses[tap], "detectors": found.get(tap)},
             channels.get(tap, run.channels.iloc[:0]),
             histograms.get(tap, run.histograms.iloc[:0]),
         )
@@ -147,6 +148,8 @@ def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     yield page.Stat("parameters", count(row["parameters"]), columns["parameters"].meaning)
     macs = rounded(float(row["macs"])) if is_known(row["macs"]) else "?"
     yield page.Stat("multiply-adds", macs, columns["macs"].meaning)
+    if row["detectors"] is not None:
+        yield page.Stat("detectors", f"{count(row['detectors'])} of {count(row['channels'])}", detectors.MEANING)
 
 
 def _histogram(row: Row, bins: pd.DataFrame) -> page.Histogram | None:
