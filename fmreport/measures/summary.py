@@ -9,6 +9,8 @@ import pandas as pd
 
 from fmreport.measures import derive, load, merge
 from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
+from fmreport.measures.modes import NOISE, SOURCES, modes
+from fmreport.measures.regions import Regions
 from fmreport.measures.treves_rolls import SOURCE
 from fmreport.measures.zeros import IDLE, NEAR_SILENT
 from fmreport.records import Column, explained
@@ -44,6 +46,14 @@ COLUMNS = (
         Column("always_on", "count", "channels without a single 0 on this probe set"),
         Column("constant", "count", "channels whose values are all equal on this probe set"),
     ),
+    *explained(
+        "two-parts-without-a-mask",
+        Column("otsu", "1", "largest share of the variance between the values below and above a threshold", SOURCES[0]),
+        Column("otsu_noise", "1", "the same of Gaussian noise: of its ReLU where no value is negative"),
+        Column(
+            "bimodality", "1", "bimodality coefficient; Gaussian noise: 1/3, its ReLU .683, two values: 1", SOURCES[1]
+        ),
+    ),
 )
 """Columns that no other table has, or that mean something else here."""
 
@@ -66,6 +76,7 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
     low, high, count = (histogram[name].to_numpy() for name in ("low", "high", "count"))
     bins = from_bins(low, high, count, scale)
     signed = finite > 0 and float(sums["minimum"][0]) < 0
+    parts = modes(low, high, count)
     return {
         "tap": tap,
         **{name: int(sums[name][0]) for name in ("finite", "nan", "inf")},
@@ -81,7 +92,17 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
         "minimum": least,
         "maximum": most,
         **{name: bins[name] for name in QUANTILES},
+        "otsu": parts.otsu,
+        "otsu_noise": NOISE["signed" if signed else "relu"].otsu,
+        "bimodality": parts.bimodality,
+        **_regions(samples),
     }
+
+
+def _regions(samples: pd.DataFrame) -> dict[str, float]:
+    """Columns of `regions` over all images; none where no probe has a mask."""
+    sums = {s.name: np.array(samples[s.name].sum(min_count=1)) for s in Regions.sums if s.name in samples}
+    return {name: float(value) for name, value in Regions().derive(sums).items()}
 
 
 def _mean(values: pd.Series) -> float:
