@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class Planes:
     names: tuple[str, ...]
     groups: int
     planes = ("kept", "edge", *COLOURS)
-    masked_groups = 0
+    masked_groups, masked, place = 0, (), MappingProxyType({})
     seed = 0
 
     @property

@@ -37,7 +37,7 @@ def run(folder: Path) -> Run:
 def test_a_run_has_its_tables_as_frames_and_its_report_as_a_path(run: Run) -> None:
     assert list(run.layers["tap"]) == ["stem", "pool", "body/conv", "mean", "head"]
     assert list(run.summary["tap"]) == list(run.layers["tap"])
-    assert len(run.samples) == 2 * 5
+    assert len(run.samples) == 2 * (1 + 5)  # the image itself comes before its taps
     assert run.channels.groupby("tap", sort=False).size().to_list() == [6, 6, 8, 8, 3]
     assert run.report.name == "report.html"
     assert fmreport.open_run(run.folder).layers.equals(run.layers)
