@@ -28,7 +28,7 @@ ATTACHED = {
 }
 """Tables that travel inside the PDF."""
 
-MASKS = "Outlined: the mask (not measured in this release); its share is of the pixels that are not ignored."
+MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
