@@ -55,7 +55,7 @@ def textbook(maps: np.ndarray) -> bytes:
 
 def one_array(maps: np.ndarray) -> bytes:
     """As a run and its report make it: 8-bit tiles, then one palette picture."""
-    tap = Tap("layer", "layer", "Conv2D", 1, 1, maps.shape, "float32", 0, "by chance", "")
+    tap = Tap("layer", "layer", "Conv2D", 1, 1, maps.shape, "float32", 0, 0, "by chance", "")
     made = tiles.tile(maps, longest=LONGEST)
     layer = tiles.together(tap, ["probe"], np.arange(CHANNELS), np.ones(CHANNELS, bool), [made])
     scale = mosaics.scale_of(layer, signed=True, mode="channel")

@@ -1,8 +1,11 @@
-"""The cost of measuring every convolution: `python -m benchmarks.overhead [--json FILE]`.
+"""The cost of measuring every convolution: `python -m benchmarks.overhead [--measures all] [--json FILE]`.
 
 Three ways over the same images: (a) the plain forward pass; (b) fmreport's measuring pass; (c) the textbook way, a
 Keras model with every convolution as an output, `predict`, and the same measures in NumPy. Then each measure alone,
 and the memory of 20 and of 200 probes.
+
+`--measures values` takes those of single values, as (c) does; `--measures all` also those of maps, with every plane
+that probes with masks have, and leaves (c) out.
 """
 
 from __future__ import annotations
@@ -25,19 +28,24 @@ from benchmarks.timing import compared, in_fresh_process, interleaved, peak
 BIT = "BiT-R50x1, a SavedModel"
 MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224), BIT: (224, 224)}
 """Models and the size of their images."""
-WAYS = ("a: plain forward pass", "b: fmreport, all measures", "c: textbook, NumPy")
+WAYS = ("a: plain forward pass", "b: fmreport", "c: textbook, NumPy")
+MASKS = 64
+"""Probes with a mask, as many as make every plane of a scene."""
 
 
 class Bench:
     """One model with random images of its size, and the three ways to run it."""
 
-    def __init__(self, name: str, batch: int) -> None:
+    def __init__(self, name: str, batch: int, measures: str) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         self.size, self.batch = MODELS[name], batch
         self.model, self.tappable = saved_bit() if name == BIT else keras_model(name)
         self.every = self.tappable.inventory(self.size)[1]
         self.taps = [tap for tap in self.every if tap.type == "Conv2D"]
-        self.images = np.random.default_rng(0).uniform(0, 255, (batch, *self.size, 3)).astype(np.float32)
+        rng = np.random.default_rng(0)
+        self.images = rng.uniform(0, 255, (batch, *self.size, 3)).astype(np.float32)
+        self.names, self.planes = chosen(measures)
+        self.beside = [rng.uniform(0, 1, (batch, *self.size, len(self.planes))).astype(np.float32)]
 
     def plain(self) -> Callable[[], object]:
         """The way (a)."""
@@ -50,12 +58,11 @@ class Bench:
     def measured(self, *names: str, every: bool = False) -> Callable[[], object]:
         """The way (b), or the named measures alone; with `every`, on all that can be tapped."""
         from fmreport.extract import Inputs, measuring
-        from fmreport.measures import MEASURES, load
+        from fmreport.measures import load
 
-        measures = load(names or tuple(MEASURES))
-        inputs = Inputs(self.size, self.batch)
-        function = measuring(self.tappable, self.every if every else self.taps, measures, inputs)
-        return lambda: function(self.images)
+        inputs = Inputs(self.size, self.batch, self.planes)
+        function = measuring(self.tappable, self.every if every else self.taps, load(names or self.names), inputs)
+        return lambda: function(self.images, *(self.beside if self.planes else ()))
 
     def textbook(self) -> Callable[[], object]:
         """The way (c)."""
@@ -70,6 +77,16 @@ class Bench:
     def way(self, name: str) -> Callable[[], object]:
         """One of `WAYS`."""
         return {WAYS[0]: self.plain, WAYS[1]: self.measured, WAYS[2]: self.textbook}[name]()
+
+
+def chosen(measures: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the measures `values` or `all`, and the planes that they take."""
+    from fmreport.measures import MEASURES, load
+    from fmreport.probes.scenes import planes
+
+    if measures == "all":
+        return tuple(MEASURES), planes(MASKS)
+    return tuple(name for name in MEASURES if not load([name])[0].of_maps), ()
 
 
 def keras_model(name: str) -> tuple[Any, Any]:
@@ -130,43 +147,44 @@ def numpy_measures(maps: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def ways_of(name: str) -> tuple[str, ...]:
-    """The ways that there are for a model: Keras taps no SavedModel."""
-    return WAYS[:2] if name == BIT else WAYS
+def ways_of(name: str, measures: str) -> tuple[str, ...]:
+    """The ways that there are: Keras taps no SavedModel, and the textbook knows no measures of maps."""
+    return WAYS[:2] if name == BIT or measures == "all" else WAYS
 
 
-def times(name: str, batch: int, runs: int) -> dict[str, dict[str, float]]:
-    """Medians of the three ways and of every measure alone."""
-    from fmreport.measures import MEASURES
-
-    bench = Bench(name, batch)
-    ways = {way: bench.way(way) for way in ways_of(name)}
+def times(name: str, batch: int, measures: str, runs: int) -> dict[str, dict[str, float]]:
+    """Medians of the ways and of every measure alone."""
+    bench = Bench(name, batch, measures)
+    ways = {way: bench.way(way) for way in ways_of(name, measures)}
     ways[f"b on all {len(bench.every)} taps"] = bench.measured(every=True)
-    ways |= {f"only {measure}": bench.measured("counts", measure) for measure in MEASURES if measure != "counts"}
+    ways |= {f"only {measure}": bench.measured("counts", measure) for measure in bench.names if measure != "counts"}
     return compared(interleaved(ways, runs), WAYS[0])
 
 
-def memory(name: str, batch: int) -> dict[str, dict[str, float]]:
-    """Peak megabytes of the three ways, each in a process of its own."""
-    return {way: in_fresh_process("benchmarks.overhead", "--peak", name, way, str(batch)) for way in ways_of(name)}
+def memory(name: str, batch: int, measures: str) -> dict[str, dict[str, float]]:
+    """Peak megabytes of the ways, each in a process of its own."""
+    asked = ("benchmarks.overhead", "--measures", measures, "--peak", name)
+    return {way: in_fresh_process(*asked, way, str(batch)) for way in ways_of(name, measures)}
 
 
-def probes_peak(count: int) -> dict[str, float]:
-    """Peak megabytes of measuring `count` photographs on disk with the built-in SD-UNet."""
+def probes_peak(count: int, measures: str) -> dict[str, float]:
+    """Peak megabytes of measuring `count` photographs with masks on disk with the built-in SD-UNet."""
     from PIL import Image
 
     from fmreport import config as settings
     from fmreport import layers, pipeline, probes, sources
     from fmreport.extract import Extraction
+    from fmreport.probes.scenes import Scenes
 
     with tempfile.TemporaryDirectory() as folder:
         random = np.random.default_rng(0)
         for i in range(count):
             Image.fromarray(random.integers(0, 255, (480, 640, 3), np.uint8)).save(Path(folder, f"{i:04d}.jpg"))
+            Image.fromarray(random.integers(0, 2, (480, 640), np.uint8)).save(Path(folder, f"{i:04d}.png"))
         data = {
             "name": "probes",
             "model": {"kind": "keras", "path": "builtin:sd_unet_pets_w8"},
-            "probes": [{"kind": "files", "images": "*.jpg"}],
+            "probes": [{"kind": "files", "images": "*.jpg", "masks": "{stem}.png", "mask_values": {"foreground": [1]}}],
         }
         config = settings.from_dict(data, folder)
         model = sources.open_source(config)
@@ -175,7 +193,8 @@ def probes_peak(count: int) -> dict[str, float]:
 
         def build() -> Callable[[], object]:
             found = probes.collect(config.probes, config.folder)
-            extraction = Extraction(model, taps, found, preprocess, 4)
+            scenes = Scenes(found, preprocess) if measures == "all" else None
+            extraction = Extraction(model, taps, found, preprocess, 4, scenes)
             return lambda: extraction.measure(found.names[:4])
 
         return peak(build, runs=1)
@@ -195,6 +214,7 @@ def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, dict
 def main() -> None:
     """Prints the figures, and writes them where `--json` says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--measures", choices=("values", "all"), default="values")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], help="images at a time; a run takes up to 4")
@@ -204,17 +224,21 @@ def main() -> None:
     out = Console()
     if options.peak:
         name, way, batch = options.peak
-        print(json.dumps(peak(lambda: Bench(name, int(batch)).way(way))))
+        print(json.dumps(peak(lambda: Bench(name, int(batch), options.measures).way(way))))
         return
     if options.probes:
-        print(json.dumps(probes_peak(options.probes)))
+        print(json.dumps(probes_peak(options.probes, options.measures)))
         return
     figures: dict[str, Any] = {}
     for name, batch in product(MODELS, options.batch):
         title = f"{name}, batch {batch}"
-        figures[title] = {"times": times(name, batch, options.runs), "peaks": memory(name, batch)}
+        figures[title] = {
+            "times": times(name, batch, options.measures, options.runs),
+            "peaks": memory(name, batch, options.measures),
+        }
         out.print(printed(title, figures[title]["times"], figures[title]["peaks"]), "")
-    figures["probes"] = {n: in_fresh_process("benchmarks.overhead", "--probes", str(n)) for n in (20, 200)}
+    asked = ("benchmarks.overhead", "--measures", options.measures, "--probes")
+    figures["probes"] = {n: in_fresh_process(*asked, str(n)) for n in (20, 200)}
     for n, megabytes in figures["probes"].items():
         out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
     if options.json:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
+from fmreport.dissection import Dissected, dissect
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.inventory import Inventory, inventory_table, layers_table
@@ -103,8 +105,9 @@ def run(
     extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes)
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
+    dissected = _dissected(extraction, config, watch)
     randomised = _randomised(extraction, config.controls.randomised, displayed, watch)
-    evidence = _evidence(tables, taps, scenes)
+    evidence = _evidence(tables, taps, scenes, dissected)
     with drafting(destination, force=force) as draft:
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
@@ -122,10 +125,12 @@ def run(
             versions={name: version(name) for name in PACKAGES},
             notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory), *readability.unread(evidence)),
         )
-        _write_tables(draft, tables, layers_table(taps, preprocess.size), inventory)
+        listed = layers_table(taps, preprocess.size)
+        _write_tables(draft, tables, listed, inventory)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
-        draft.write_table("controls", progression.controls([_evidence(each, taps, scenes) for each in randomised]))
+        controls = [(_evidence(each, taps, scenes), _summary(listed, each)) for each in randomised]
+        draft.write_table("controls", progression.controls(controls))
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -239,7 +244,11 @@ def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory:
     draft.write_table("blocks", blocks(whole))
     for name in ("samples", "channels", "histograms"):
         draft.write_table(name, getattr(tables, name))
-    draft.write_table("summary", summarise(listed["tap"], tables.samples, tables.channels, tables.histograms))
+    draft.write_table("summary", _summary(listed, tables))
+
+
+def _summary(listed: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    return summarise(listed["tap"], tables.samples, tables.channels, tables.histograms)
 
 
 def _randomised(extraction: Extraction, count: int, displayed: Sequence[str], watch: Watch) -> list[Tables]:
@@ -251,10 +260,20 @@ def _randomised(extraction: Extraction, count: int, displayed: Sequence[str], wa
     return made
 
 
-def _evidence(tables: Tables, taps: Sequence[Tap], scenes: Scenes) -> Evidence:
+def _dissected(extraction: Extraction, config: Config, watch: Watch) -> dict[str, Dissected]:
+    """Nothing where nobody asks, or where there is no mask to compare with."""
+    if not config.measures.dissection or extraction.scenes is None or not extraction.scenes.masked:
+        return {}
+    with watch.stage("Dissecting") as advance:
+        return dissect(extraction, memory_mb=config.memory_mb, advance=advance)
+
+
+def _evidence(
+    tables: Tables, taps: Sequence[Tap], scenes: Scenes, dissected: Mapping[str, Dissected] = MappingProxyType({})
+) -> Evidence:
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in taps))
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, scenes.planes[1:], scenes.seed)
+    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, scenes.planes[1:], scenes.seed, dissected)
 
 
 def _write_maps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -177,14 +177,26 @@ class Column:
     meaning: str
     source: str = ""
     """Where the measure is defined in the literature."""
+    method: str = ""
+    """Its entry in docs/methods.md: the heading in lower case, hyphens for spaces."""
+
+
+def explained(method: str, *columns: Column) -> tuple[Column, ...]:
+    """The columns, each with its entry in docs/methods.md: `method`, unless it names one of its own."""
+    return tuple(column if column.method else replace(column, method=method) for column in columns)
 
 
 _OWN = "; what lies in another row before it is left out, so that the column adds up to the model's"
 _SEEN = "of what an element sees of the image by convolutions and pooling, normalisations left out"
 _ARAUJO = "Araujo, Norris and Sim 2019, doi 10.23915/distill.00021"
 
-LAYERS = (
-    Column("tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output"),
+TAP = Column(
+    "tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output", "", "taps-and-tables"
+)
+TAP_OR_IMAGE = Column("tap", "", f"name of the tap; {IMAGE}: the colours of the image itself", "", "taps-and-tables")
+LAYERS = explained(
+    "taps-and-tables",
+    TAP,
     Column("layer", "", "path of the layer"),
     Column("type", "", "class of the layer; Scope: a part of a saved graph that holds layers"),
     Column("order", "count", "position among all taps of the model, in the order in which it runs, from 1"),
@@ -195,46 +207,69 @@ LAYERS = (
     Column("channels", "count", "size of the last axis"),
     Column("elements", "count", "values per image"),
     Column("dtype", "", "number format of the activations"),
-    Column("bytes", "byte", "memory of one image's activations, in that format"),
-    Column("nyquist", "cycles per image", "finest detail that the map can hold: half of its shorter side"),
-    Column("positions_kept", "1", "positions of the map per pixel of the image"),
-    Column("parameters", "count", "entries of the layer's variables, those of layers in it included"),
-    Column("trainable_parameters", "count", "those of them that training changes"),
-    Column(
-        "macs", "count", "multiply-adds of the layer's convolutions and matrix products per image; empty: not known"
+    *explained(
+        "resolution",
+        Column("bytes", "byte", "memory of one image's activations, in that format"),
+        Column("nyquist", "cycles per image", "finest detail that the map can hold: half of its shorter side"),
+        Column("positions_kept", "1", "positions of the map per pixel of the image"),
     ),
-    Column("products", "count", "numbers that these return per image"),
-    Column("rf_status", "", "receptive field: exact, upper bound, unaligned, global, unknown or none"),
-    Column("rf_height", "pixel", f"rows {_SEEN}; of the path that sees most, where paths are not aligned", _ARAUJO),
-    Column("rf_width", "pixel", f"columns {_SEEN}; as for rows", _ARAUJO),
-    Column("rf_union_height", "pixel", "rows that all paths see together"),
-    Column("rf_union_width", "pixel", "columns that all paths see together"),
-    Column("rf_stride_y", "pixel", "rows of the image from one row of the map to the next", _ARAUJO),
-    Column("rf_stride_x", "pixel", "columns of the image from one column of the map to the next", _ARAUJO),
-    Column("rf_padding_y", "pixel", "rows that the first row of the map sees above the image", _ARAUJO),
-    Column("rf_padding_x", "pixel", "columns that the first column of the map sees left of the image", _ARAUJO),
-    Column("rf_centre_y", "pixel", "row of the image on which the first row of the map is centred, from 0"),
-    Column("rf_centre_x", "pixel", "column of the image on which the first column of the map is centred, from 0"),
-    Column("rf_disagreement_y", "pixel", "rows between the centres of the paths furthest apart, on average"),
-    Column("rf_disagreement_x", "pixel", "columns between the centres of the paths furthest apart, on average"),
-    Column("rf_reason", "", "what decides the status of the receptive field"),
-    Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
-    Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
-    Column("zeros_reason", "", "the operation that decides it"),
+    *explained(
+        "parameters",
+        Column("parameters", "count", "entries of the layer's variables, those of layers in it included"),
+        Column("trainable_parameters", "count", "those of them that training changes"),
+    ),
+    *explained(
+        "multiply-adds",
+        Column(
+            "macs", "count", "multiply-adds of the layer's convolutions and matrix products per image; empty: not known"
+        ),
+        Column("products", "count", "numbers that these return per image"),
+    ),
+    *explained(
+        "receptive-field",
+        Column("rf_status", "", "receptive field: exact, upper bound, unaligned, global, unknown or none"),
+        Column("rf_height", "pixel", f"rows {_SEEN}; of the path that sees most, where paths are not aligned", _ARAUJO),
+        Column("rf_width", "pixel", f"columns {_SEEN}; as for rows", _ARAUJO),
+        Column("rf_union_height", "pixel", "rows that all paths see together"),
+        Column("rf_union_width", "pixel", "columns that all paths see together"),
+        Column("rf_stride_y", "pixel", "rows of the image from one row of the map to the next", _ARAUJO),
+        Column("rf_stride_x", "pixel", "columns of the image from one column of the map to the next", _ARAUJO),
+        Column("rf_padding_y", "pixel", "rows that the first row of the map sees above the image", _ARAUJO),
+        Column("rf_padding_x", "pixel", "columns that the first column of the map sees left of the image", _ARAUJO),
+        Column("rf_centre_y", "pixel", "row of the image on which the first row of the map is centred, from 0"),
+        Column("rf_centre_x", "pixel", "column of the image on which the first column of the map is centred, from 0"),
+        Column("rf_disagreement_y", "pixel", "rows between the centres of the paths furthest apart, on average"),
+        Column("rf_disagreement_x", "pixel", "columns between the centres of the paths furthest apart, on average"),
+        Column("rf_reason", "", "what decides the status of the receptive field"),
+        Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
+    ),
+    *explained(
+        "zeros-by-design",
+        Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
+        Column("zeros_reason", "", "the operation that decides it"),
+    ),
 )
-INVENTORY = (
+INVENTORY = explained(
+    "taps-and-tables",
     Column(
         "path", "", "path of the layer: names from the outermost model down; empty: what stands outside of all layers"
     ),
     Column("taps", "", "names of the layer's taps, separated by spaces"),
     Column("reason", "", "why nothing is captured of a layer that has no tap"),
     Column("read_by", "", "paths of the layers that read what it hands on, separated by spaces"),
-    Column("own_parameters", "count", f"entries of the layer's own variables{_OWN}"),
-    Column("own_trainable_parameters", "count", f"those of them that training changes{_OWN}"),
-    Column("own_macs", "count", f"multiply-adds per image of all calls of the layer{_OWN}; empty: not known"),
-    Column("own_products", "count", f"numbers that these return per image{_OWN}"),
+    *explained(
+        "parameters",
+        Column("own_parameters", "count", f"entries of the layer's own variables{_OWN}"),
+        Column("own_trainable_parameters", "count", f"those of them that training changes{_OWN}"),
+    ),
+    *explained(
+        "multiply-adds",
+        Column("own_macs", "count", f"multiply-adds per image of all calls of the layer{_OWN}; empty: not known"),
+        Column("own_products", "count", f"numbers that these return per image{_OWN}"),
+    ),
 )
-BLOCKS = (
+BLOCKS = explained(
+    "parts-of-the-model",
     Column("block", "", "part of the model: what the paths of its layers begin with, or the size of their maps"),
     Column("layers", "count", "layers in it"),
     Column("first", "count", "position of its first tap among all taps of the model"),

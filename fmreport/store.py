@@ -21,9 +21,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from fmreport import analysis
+from fmreport import analysis, columns
 from fmreport.errors import StoreError, nearest
-from fmreport.measures.summary import columns_of_tables
 from fmreport.records import BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
 
 T = TypeVar("T")
@@ -238,47 +237,47 @@ class Run:
     @cached_property
     def layers(self) -> pd.DataFrame:
         """One row per tap: what needs no image."""
-        return self._table("layers")
+        return self.table("layers")
 
     @cached_property
     def inventory(self) -> pd.DataFrame:
         """Every layer of the model, with its taps or the reason why it has none."""
-        return self._table("inventory")
+        return self.table("inventory")
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
         """One row per part of the model, in the order in which it runs; they add up to the whole."""
-        return self._table("blocks")
+        return self.table("blocks")
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row per tap, pooled over all probes."""
-        return self._table("summary")
+        return self.table("summary")
 
     @cached_property
     def samples(self) -> pd.DataFrame:
         """One row per probe and tap."""
-        return self._table("samples")
+        return self.table("samples")
 
     @cached_property
     def channels(self) -> pd.DataFrame:
         """One row per tap and channel, over all probes."""
-        return self._table("channels")
+        return self.table("channels")
 
     @cached_property
     def histograms(self) -> pd.DataFrame:
         """One row per tap and non-empty bin."""
-        return self._table("histograms")
+        return self.table("histograms")
 
     @cached_property
     def analyses(self) -> dict[str, pd.DataFrame]:
         """The table of every analysis, by its name; without a row where there was nothing to tell."""
-        return {name: self._table(name) for name in analysis.ANALYSES}
+        return {name: self.table(name) for name in analysis.ANALYSES}
 
     @cached_property
     def controls(self) -> pd.DataFrame:
         """Quantities of the table `progression` with randomised weights, one row per seed, tap and quantity."""
-        return self._table("controls")
+        return self.table("controls")
 
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
@@ -291,10 +290,10 @@ class Run:
             if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
                 raise StoreError(f"{file} is not what the run wrote", fix="restore it, or run again")
 
-    @property
-    def columns(self) -> dict[str, Column]:
-        """Meaning, unit and source of every column of every table, by its name."""
-        return columns_of_tables() | {column.name: column for column in analysis.columns()}
+    @cached_property
+    def columns(self) -> dict[str, dict[str, Column]]:
+        """Of every table the meaning, unit, source and method of each column that it may have, by name."""
+        return columns.described()
 
     @property
     def report(self) -> Path:
@@ -320,7 +319,8 @@ class Run:
         """The masks of the pictures that have one, `(h, w)` uint8: 0 background, 1 foreground, 255 ignored."""
         return _read(self.folder / PICTURES, lambda path: _read_pictures(path, "mask"))
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def table(self, name: str) -> pd.DataFrame:
+        """One of `TABLES`, read anew."""
         return _read(self.folder / "tables" / TABLES[name], _read_table)
 
     def _repr_html_(self) -> str:

@@ -50,6 +50,7 @@ FULL: dict[str, Any] = {
     "display": ["cat"],
     "layers": [{"every": 2, "type": "Conv2D"}, {"index": [1, 5]}, {"before": "pooling"}],
     "exclude": [{"name": "**/attention"}],
+    "measures": {"dissection": True},
     "controls": {"randomised": 3},
     "figures": {"channels": 16, "random": 4, "order": "zeros", "scale": "tap", "tile": 64},
     "report": {"formats": ["html"], "template": "mine/", "budget_mb": 2.5},

@@ -13,15 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import run_analyses
 from scipy import ndimage
 from skimage import data, transform
 
+from fmreport import columns
 from fmreport.blocks import blocks
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
-    BLOCKS,
-    INVENTORY,
-    LAYERS,
     Column,
     Facts,
     Layer,
@@ -40,30 +39,6 @@ PHOTOGRAPHS: dict[str, Callable[[], Any]] = {
 }
 HOSTILE = '<script>alert("x")</script> #set $a$ @b *c* _d_ `e` \\f "g" \u202eRTL שלום 🐈 ' + "very_long_name" * 20
 
-SUMMARY = (
-    Column("tap", "", "name of the tap"),
-    Column("finite", "count", "finite values seen"),
-    Column("nan", "count", "values that are not a number"),
-    Column("inf", "count", "infinite values"),
-    Column("zero_fraction", "1", "share of exact zeros, pooled over all values", "Hu 2016, arXiv 1607.03250"),
-    Column("zero_fraction_macro", "1", "share of exact zeros, mean over channels"),
-    Column("near_zero_fraction", "1", "share of values within near_zero_eps of zero"),
-    Column("near_zero_eps", "activation", "1% of the root mean square"),
-    Column("gini", "1", "Gini index of the magnitudes", "Hurley & Rickard 2009, arXiv 0811.4706"),
-    Column("hoyer_limit", "1", "1 - E|x| / RMS: Hoyer's sparseness without its dependence on N", "Hoyer 2004"),
-    Column("population_sparseness", "1", "Treves-Rolls over channels; non-negative maps only"),
-    Column("lifetime_sparseness", "1", "Treves-Rolls over images and positions; non-negative maps only"),
-    Column("silent", "count", "channels that are zero everywhere on this probe set"),
-    Column("near_silent", "count", "channels with more than 99% zeros"),
-    Column("always_on", "count", "channels without a zero"),
-    Column("constant", "count", "channels without variance"),
-    Column("mean", "activation", "mean"),
-    Column("std", "activation", "standard deviation"),
-    Column("minimum", "activation", "smallest value"),
-    Column("maximum", "activation", "largest value"),
-    *(Column(f"q{q:02d}", "activation", f"{q}% of the values are smaller") for q in (1, 25, 50, 75, 99)),
-)
-
 
 @dataclass
 class SyntheticRun:
@@ -80,9 +55,9 @@ class SyntheticRun:
     all_tiles: dict[str, Tiles]
     all_pictures: dict[str, np.ndarray]
     all_masks: dict[str, np.ndarray]
-    columns: dict[str, Column] = field(
-        default_factory=lambda: {column.name: column for column in (*LAYERS, *SUMMARY, *INVENTORY, *BLOCKS)}
-    )
+    analyses: dict[str, pd.DataFrame]
+    controls: pd.DataFrame
+    columns: dict[str, dict[str, Column]] = field(default_factory=columns.described)
 
     def tiles(self, tap: str) -> Tiles | None:
         """The maps of one tap, or None where it has no map."""
@@ -188,7 +163,10 @@ def make_run(
         tables["summary"].append(_summary_row(spec, maps))
         tables["channels"].extend(_channel_rows(spec, maps))
         tables["histograms"].extend(_histogram_rows(spec.name, maps))
-        samples.extend({"probe": probe, "tap": spec.name, **_moments(maps[i])} for i, probe in enumerate(probes))
+        samples.extend(
+            {"probe": probe, "tap": spec.name, "centroid_share": 0.4, **_moments(maps[i])}
+            for i, probe in enumerate(probes)
+        )
     mask = np.zeros(photographs[probes[0]].shape[:2], np.uint8)
     rows, columns = np.indices(mask.shape)
     mask[((rows - 100) / 85) ** 2 + ((columns - 155) / 120) ** 2 < 1] = 1
@@ -205,6 +183,8 @@ def make_run(
         all_tiles=tiles,
         all_pictures=photographs,
         all_masks={probes[0]: mask},
+        analyses=run_analyses.analyses(list(tiles), len(probes)),
+        controls=run_analyses.controls(list(tiles)),
     )
 
 

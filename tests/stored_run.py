@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fmreport.analysis import ANALYSES
 from fmreport.records import Facts, ProbeFact, Tiles
 from fmreport.store import TABLES, Draft, Run, drafting
 
@@ -61,6 +62,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "samples": pd.DataFrame({"probe": ["p"] * (3 * count), **rows}),
         "channels": pd.DataFrame({**rows, "silent": rng.random(3 * count) < 0.5}),
         "histograms": pd.DataFrame({"tap": NAMES, "low": awkward, "count": np.arange(count) + 2**60}),
+        **{name: pd.DataFrame({"tap": NAMES, "value": awkward}) for name in (*ANALYSES, "controls")},
     }
 
 

@@ -34,7 +34,7 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     assert all(selector.optional for selector in config.layers[1:])
     assert config.exclude == ()
     assert (config.figures.channels, config.figures.random, config.report.formats) == (32, 8, ("html", "pdf"))
-    assert (config.preprocess.size, config.controls.randomised) == (None, 0)
+    assert (config.preprocess.size, config.controls.randomised, config.measures.dissection) == (None, 0, False)
 
 
 def test_every_setting_survives_being_resolved_and_read_again(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fmreport import config, measures
+from fmreport import config
 from fmreport.cli import app
+from fmreport.report import methods
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -54,12 +55,12 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_every_measured_column_is_explained() -> None:
-    page = (ROOT / "docs/measures.md").read_text(encoding="utf-8")
-    derived = {derived.column.name for measure in measures.load() for derived in measure.columns}
-    quantiles = {name for name in derived if re.fullmatch(r"q\d\d", name)}
-    assert len(quantiles) == 5
-    assert [name for name in sorted(derived - quantiles) if f"`{name}`" not in page] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_to_a_heading_leads_to_one(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for path, heading in re.findall(r"\]\(([\w./]*)#([^)]+)\)", text):
+        target = (page.parent / path).read_text(encoding="utf-8") if path else text
+        assert heading in {methods.slug(title) for title in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -106,7 +106,8 @@ def test_a_planted_course_from_edges_to_mask_is_supported_where_it_crosses() -> 
     found = claim(tables())
     assert found.verdict == f.SUPPORTED
     crossing = TAPS[int(np.argmax(MASKS > EDGES))]
-    assert f"from {crossing} on ({TAPS.index(crossing) + 1} of 12 maps)" in found.sentence
+    place = TAPS.index(crossing) + 1
+    assert f"from {crossing} on ({place} of 12 maps, 95% interval {place} to {place})" in found.sentence
     assert TAPS[0] in found.taps
     assert found.caveat == ""
 

@@ -220,6 +220,7 @@ class Flat:
     planes = ("kept", "edge", "red", "green", "blue")
     groups = 3
     group = {f"p{i}": i % 3 for i in range(9)}  # noqa: RUF012
+    masked, place = (), {}
 
     def of(self, probe: Probe) -> np.ndarray:
         return np.ones((1, 1, 5), np.float32)

@@ -14,6 +14,7 @@ from planted import extraction
 
 from fmreport.extract import Tables
 from fmreport.measures.distribution import QUANTILES
+from fmreport.measures.modes import NOISE, modes
 from fmreport.measures.summary import summarise
 
 
@@ -103,6 +104,19 @@ def test_a_summary_has_what_numpy_says(name: str) -> None:
     check(row, kept, values)
     if name not in BEYOND:
         check_near_zero(row, values)
+
+
+@pytest.mark.parametrize("name", activations())
+def test_parts_of_a_summary_are_those_of_the_values(name: str) -> None:
+    (row,) = rows_of(measured()[1], name)
+    x = reference.wide(activations()[name]).ravel()
+    x = x[np.isfinite(x)]
+    if name in BEYOND or np.isnan(row["otsu"]):
+        return
+    exact = modes(*[np.unique(x)] * 2, np.unique(x, return_counts=True)[1])
+    assert row["otsu"] == pytest.approx(exact.otsu, abs=0.02)
+    assert row["bimodality"] == pytest.approx(exact.bimodality, abs=0.05)
+    assert row["otsu_noise"] == NOISE["signed" if x.min() < 0 else "relu"].otsu
 
 
 @pytest.mark.parametrize("name", activations())

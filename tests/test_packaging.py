@@ -86,3 +86,9 @@ def test_the_package_carries_its_data(part: str) -> None:
     package = Path(fmreport.__file__).parent
     folders = [package / part, package.parent / part]
     assert any(folder.is_dir() and any(folder.iterdir()) for folder in folders)
+
+
+def test_the_wheel_carries_what_lies_beside_the_package() -> None:
+    carried = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert carried["force-include"] == {"templates": "fmreport/templates", "docs/methods.md": "fmreport/methods.md"}
+    assert all((ROOT / path).exists() for path in carried["force-include"])

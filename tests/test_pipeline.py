@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from test_cli import CONFIG, TINY
 
 import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
-from fmreport.store import Run
+from fmreport.records import IMAGE
+from fmreport.report import methods
+from fmreport.report.build import build
+from fmreport.store import TABLES, Run
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,13 @@ def test_a_run_has_its_tables_as_frames_and_its_report_as_a_path(run: Run) -> No
     assert run.channels.groupby("tap", sort=False).size().to_list() == [6, 6, 8, 8, 3]
     assert run.report.name == "report.html"
     assert fmreport.open_run(run.folder).layers.equals(run.layers)
+
+
+def test_every_column_of_every_table_is_described_and_explained(run: Run) -> None:
+    for table, file in TABLES.items():
+        path = run.folder / "tables" / file
+        held = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        assert {run.columns[table][name].method for name in held.columns} <= set(methods.load().titles)
 
 
 def test_zeros_are_found_where_a_relu_makes_them_and_nowhere_else(run: Run) -> None:
@@ -76,6 +87,31 @@ def test_the_number_of_batches_changes_no_count(run: Run, folder: Path) -> None:
     counts = ["finite", "nan", "inf", "zeros"]
     assert one_by_one.samples[counts].equals(run.samples[counts])
     assert one_by_one.summary["mean"].to_numpy() == pytest.approx(run.summary["mean"].to_numpy(), rel=1e-5)
+
+
+def test_detectors_are_looked_for_where_they_are_asked_for(run: Run, folder: Path) -> None:
+    assert len(run.analyses["dissection"]) == 0
+    assert "Network Dissection" not in {fact.term for fact in build(run).facts}
+    asked = fmreport.run(folder / "tiny.yaml", out=folder / "dissected", overrides=["measures.dissection=true"])
+    table = asked.analyses["dissection"]
+    assert table.groupby("tap", sort=False).size().to_dict() == {IMAGE: 3, "stem": 6, "pool": 6, "body/conv": 8}
+    assert set(table["aligned_by"][3:]) == {"receptive field"}
+    page = build(asked)
+    (sentence,) = (fact.value for fact in page.facts if fact.term == "Network Dissection")
+    assert sentence.startswith(f"{table['detector'][3:].sum()} of 20 channels detect the mask")
+    of_taps = [{stat.label: stat.value for stat in tap.stats}.get("detectors") for tap in page.taps]
+    assert of_taps[:3] == [
+        f"{table.loc[table['tap'] == tap, 'detector'].sum()} of {of}"
+        for tap, of in (("stem", 6), ("pool", 6), ("body/conv", 8))
+    ]
+    assert of_taps[3:] == [None, None]
+
+
+def test_without_masks_the_report_says_why_there_are_no_detectors(folder: Path) -> None:
+    overrides = ["measures.dissection=true", "probes[0].masks=false", "report.formats=[html]"]
+    made = fmreport.run(folder / "tiny.yaml", out=folder / "maskless", overrides=overrides)
+    assert len(made.analyses["dissection"]) == 0
+    assert "asked for, but no probe has a mask" in made.report.read_text(encoding="utf-8")
 
 
 def test_a_run_that_exists_is_refused_before_the_model_is_opened(run: Run, folder: Path) -> None:

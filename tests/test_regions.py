@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from planted_scenes import PlantedScenes, measured
 
+from fmreport import columns
 from fmreport.extract import Tables
 from fmreport.measures.regions import Regions
-from fmreport.measures.summary import columns_of_tables
 
 RATIO = "region_variance_ratio"
 SIDE = 10
@@ -119,7 +119,7 @@ def test_batches_change_nothing(batch: int) -> None:
 
 def test_its_sums_stand_in_the_table_with_their_meaning() -> None:
     table = measured({"t": noise()}, PlantedScenes(MASKS)).samples
-    assert {s.name for s in Regions.sums} <= set(table.columns) <= set(columns_of_tables())
+    assert {s.name for s in Regions.sums} <= set(table.columns) <= set(columns.described()["samples"])
 
 
 def test_without_masks_there_is_no_ratio() -> None:

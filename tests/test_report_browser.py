@@ -247,3 +247,15 @@ def test_a_link_in_the_table_leads_to_the_tap(browser: Any, report: Path) -> Non
     assert page.evaluate("document.querySelector(':target h3 a').innerText") == name
     assert -50 < top < 200
     page.context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_to_a_folded_entry_of_the_methods_shows_it(browser: Any, report: Path, scripts: bool) -> None:
+    page, said = opened(browser, report, java_script_enabled=scripts)
+    entry = page.locator("h4", has_text="Gini coefficient")
+    assert not entry.is_visible()
+    page.locator("table.definitions a", has_text="Gini coefficient").click()
+    entry.wait_for(state="visible")
+    assert page.locator("details[open]").count() == 1
+    assert said == []
+    page.context.close()

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.errors import RenderError
@@ -146,8 +147,8 @@ def test_an_undefined_value_is_a_dash_with_a_reason_and_never_nan(page: Page, do
         for stat in tap.stats:
             assert "nan" not in stat.value.lower()
             assert stat.value != "–" or stat.reason
-    # Once, as the name of the column that counts them.
-    assert [text.strip().lower() for text in document.text].count("nan") == 1
+    # The name of the column that counts them: where it is defined, and in its entry of the methods.
+    assert [text.strip().lower() for text in document.text].count("nan") == 2
 
 
 def test_an_empty_field_is_said_to_be_empty_in_html_and_in_print(page: Page, document: Document) -> None:
@@ -321,8 +322,20 @@ def test_random_channels_are_told_from_chosen_ones(page: Page) -> None:
     assert "the last 1 drawn at random" in page.taps[0].maps.caption
 
 
-def test_every_column_of_the_run_is_defined(page: Page) -> None:
-    assert [definition.name for definition in page.definitions] == list(small_run().columns)
+def test_every_column_of_the_run_is_defined_once_for_every_table(page: Page) -> None:
+    run = small_run()
+    tables = {name: getattr(run, name) for name in ("layers", "summary", "samples", "channels", "histograms")}
+    tables |= {name: getattr(run, name) for name in ("inventory", "blocks", "controls")} | run.analyses
+    defined = [(table, d.name) for d in page.definitions for table in d.tables.split(", ")]
+    held = [(table, name) for table, frame in tables.items() for name in frame.columns]
+    assert len(defined) == len(set(defined))
+    assert set(defined) == {(table, name) for table, name in held if name in run.columns[table]}
+
+
+def test_every_column_links_to_its_entry_which_is_folded_away(document: Document, page: Page) -> None:
+    links = [attributes["href"] for tag, attributes in document.tags if tag == "a"]
+    assert all(definition.href in links for definition in page.definitions)
+    assert all("open" not in attributes for attributes in document.named("details"))
 
 
 @pytest.mark.parametrize("name", ["report.html.j2", "html/tap.html.j2", "html/layers.html.j2", "report.typ.j2"])
@@ -341,7 +354,8 @@ def test_values_are_escaped_and_undefined_names_fail_whatever_a_template_is_call
 def bare_page() -> Page:
     """The page with one tap and no pictures, quick to render."""
     page = build.build(small_run())
-    return replace(page, taps=(replace(page.taps[0], maps=None, histogram=None),), photos=(), figures=())
+    tap = replace(page.taps[0], maps=None, histogram=None)
+    return replace(page, taps=(tap,), photos=(), figures=(), methods=(), methods_introduction=Markup())
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))

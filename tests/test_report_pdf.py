@@ -18,7 +18,7 @@ from run_data import TapSpec, make_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
-from fmreport.report import build, contents, environment, pdf
+from fmreport.report import build, contents, environment, methods, pdf
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
 VALUES = st.recursive(
@@ -139,6 +139,16 @@ def test_the_tables_are_attached_intact(report: Path, tmp_path: Path) -> None:
     assert all(f"{name}.csv" in listing for name in build.ATTACHED)
     poppler("pdfdetach", "-saveall", "-o", tmp_path, report)
     assert (tmp_path / "summary.csv").read_text("utf-8") == small_run().summary.to_csv(index=False, lineterminator="\n")
+
+
+def test_the_methods_are_attached_and_the_table_of_columns_names_their_entries(report: Path, tmp_path: Path) -> None:
+    poppler("pdfdetach", "-saveall", "-o", tmp_path, report)
+    assert (tmp_path / methods.FILE).read_text("utf-8") == methods.load().text
+    text = " ".join(poppler("pdftotext", "-layout", report, "-").split())
+    columns = text[text.rindex("What the columns mean") :]
+    assert f"Attached, too, is {methods.FILE}" in columns
+    for entry in ("Gini coefficient", "Receptive field", "Spectral slope"):
+        assert entry in columns
 
 
 def test_poppler_opens_every_page_without_a_warning(report: Path, tmp_path: Path) -> None:

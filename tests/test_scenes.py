@@ -17,7 +17,7 @@ from fmreport import probes
 from fmreport.measures.scene import NUMBERS, Scene, area_weights
 from fmreport.measures.signature import image_signs
 from fmreport.probes import Preprocess
-from fmreport.probes.scenes import BANK, GROUPS, SHIFTS, Scenes
+from fmreport.probes.scenes import BANK, GROUPS, NULLS, Scenes
 
 SIZE = (24, 16)
 
@@ -62,10 +62,20 @@ def test_a_probe_has_its_mask_the_mean_of_the_others_and_masks_of_no_meaning(tmp
         np.testing.assert_allclose(plane(scenes, found, i, "prior"), np.mean(others, axis=0), atol=1e-6)
         shuffled = [plane(scenes, found, i, f"shuffled {k}") for k in (1, 2, 3)]
         assert sorted(map(bytes, shuffled)) == sorted(other.astype(np.float32).tobytes() for other in others)
-        for k in range(1, SHIFTS + 1):
+        for k in range(1, NULLS - 3 + 1):
             shifted = plane(scenes, found, i, f"shifted {k}")
             assert shifted.sum() == mask.sum()
             assert not (shifted == mask).all()
+
+
+def test_masks_of_no_meaning_are_so_many_that_to_exceed_them_all_is_significant(tmp_path: Path) -> None:
+    for count in (1, 2, 4, 30):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        scenes = Scenes(collected(folder, [block(i % 18, i % 13) for i in range(count)]), Preprocess(SIZE))
+        nulls = [name.partition(" ")[0] for name in scenes.planes if name.startswith(("shuffled", "shifted"))]
+        assert 1 / (1 + len(nulls)) < 0.05
+        assert nulls.count("shuffled") == min(count - 1, len(nulls) // 2)
 
 
 def test_what_the_mask_ignores_and_what_pads_is_not_kept(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Run:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_read_back_as_it_was_written(run: Run, name: str) -> None:
     written = tables()[name]
-    pd.testing.assert_frame_equal(getattr(run, name), written, check_exact=True)
+    pd.testing.assert_frame_equal(run.table(name), written, check_exact=True)
 
 
 def test_everything_else_is_read_back_too(run: Run) -> None:

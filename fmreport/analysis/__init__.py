@@ -6,13 +6,14 @@ Nothing here sees an image or a framework.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
+from fmreport.dissection import Dissected
 from fmreport.records import Column
 
 ANALYSES: dict[str, str] = {
@@ -23,6 +24,7 @@ ANALYSES: dict[str, str] = {
     "similarity": "fmreport.analysis.similarity:Similarity",
     "dimension": "fmreport.analysis.dimension:Dimension",
     "redundancy": "fmreport.analysis.redundancy:Redundancy",
+    "dissection": "fmreport.analysis.dissection:Dissection",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
@@ -43,6 +45,8 @@ class Evidence:
     planes: tuple[str, ...]
     """Of the scenes, `kept` left out; see `fmreport.probes.scenes`."""
     seed: int
+    dissected: Mapping[str, Dissected] = field(default_factory=dict)
+    """What passes of their own counted, by tap; empty where nobody asked for them or no probe has a mask."""
 
 
 class Analysis(Protocol):

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from fmreport.analysis import Evidence
-from fmreport.measures.detail import CHANGE, CHANGE_PER_IMAGE, VARIATION_SOURCE, of_axes, relative
+from fmreport.measures.detail import (
+    CHANGE,
+    CHANGE_PER_IMAGE,
+    HIGH_FREQUENCY,
+    VARIATION,
+    VARIATION_SOURCE,
+    of_axes,
+    relative,
+)
 from fmreport.measures.spectrum import (
     FREQUENCIES,
     PER_CYCLE,
@@ -20,7 +28,7 @@ from fmreport.measures.spectrum import (
     nyquist,
     ratio,
 )
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 LARGE_ENOUGH = 28
 """Elements along the shorter side below which a slope would be noise."""
@@ -32,30 +40,64 @@ FIRST = 2
 class Detail:
     """One row per tap, the image itself first; power is averaged over channels and images before anything else."""
 
-    columns = (
-        Column("tap", "", "name of the tap"),
-        Column("nyquist", "cycles per image", "finest detail that the map can hold: half of its shorter side"),
+    columns = explained(
+        "spectral-centroid",
+        TAP_OR_IMAGE,
+        Column(
+            "nyquist",
+            "cycles per image",
+            "finest detail that the map can hold: half of its shorter side",
+            "",
+            "resolution",
+        ),
         Column(
             "centroid", "cycles per image", "mean frequency, weighted by power, up to the Nyquist frequency", SOURCE
         ),
         Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3", SOURCE),
         Column(
-            "band", "cycles per image", "the common band: up to the Nyquist frequency of the coarsest of these maps"
+            "band",
+            "cycles per image",
+            "the common band: up to the Nyquist frequency of the coarsest of these maps",
+            method="common-band",
         ),
         Column("centroid_common", "cycles per image", "mean frequency, weighted by power, in the common band", SOURCE),
-        Column("high_frequency", "1", f"share of the power above half of the Nyquist frequency; {NOISE}", SOURCE),
-        Column("high_frequency_common", "1", f"share of the common band's power in its upper half; {NOISE}", SOURCE),
+        Column(
+            "high_frequency",
+            "1",
+            f"share of the power above half of the Nyquist frequency; {NOISE}",
+            SOURCE,
+            HIGH_FREQUENCY,
+        ),
+        Column(
+            "high_frequency_common",
+            "1",
+            f"share of the common band's power in its upper half; {NOISE}",
+            SOURCE,
+            HIGH_FREQUENCY,
+        ),
         Column(
             "slope",
             "1",
             f"slope of log mean power on log frequency, from {FIRST} cycles per image; natural images: about -2; empty "
             f"below {LARGE_ENOUGH} x {LARGE_ENOUGH}",
             "Field 1987, doi 10.1364/JOSAA.4.002379",
+            "spectral-slope",
         ),
-        Column("total_variation_y", "1", "mean |difference| from row to row, in standard deviations", VARIATION_SOURCE),
-        Column("total_variation_x", "1", "the same from column to column", VARIATION_SOURCE),
-        Column("total_variation", "1", "mean of both axes; white noise: 2/sqrt(pi)", VARIATION_SOURCE),
-        Column("gradient", "1", "total variation times the size of the grid: in standard deviations per image"),
+        Column(
+            "total_variation_y",
+            "1",
+            "mean |difference| from row to row, in standard deviations",
+            VARIATION_SOURCE,
+            VARIATION,
+        ),
+        Column("total_variation_x", "1", "the same from column to column", VARIATION_SOURCE, VARIATION),
+        Column("total_variation", "1", "mean of both axes; white noise: 2/sqrt(pi)", VARIATION_SOURCE, VARIATION),
+        Column(
+            "gradient",
+            "1",
+            "total variation times the size of the grid: in standard deviations per image",
+            method="gradient",
+        ),
     )
 
     def table(self, evidence: Evidence) -> pd.DataFrame:

@@ -11,15 +11,16 @@ import pandas as pd
 from fmreport.analysis import Evidence
 from fmreport.analysis.pooled import FLOOR, debiased, features
 from fmreport.measures.projection import COARSE, WIDTH
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 FEWEST = 8
 """Groups of images from which the dimension over images is told to a half or so."""
 FAINTEST = 1e-3
 """Singular values below this part of the largest are rounding of float32."""
 
-COLUMNS = (
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+COLUMNS = explained(
+    "participation-ratio",
+    TAP_OR_IMAGE,
     Column(
         "participation_ratio",
         "1",
@@ -35,6 +36,7 @@ COLUMNS = (
         f"{WIDTH} channels: of {WIDTH} random combinations of them, so that it is less than {WIDTH} and to be compared "
         "among such taps only",
         "Roy & Vetterli 2007",
+        "effective-rank",
     ),
     Column(
         "sampled_positions",
@@ -49,6 +51,7 @@ COLUMNS = (
         "many), both debiased: it does not grow with the number of images, but it is rough for few, and undefined "
         f"below {FEWEST} groups",
         "on its bias: Chun et al. 2025, arXiv 2509.26560",
+        "participation-ratio-over-images",
     ),
 )
 

@@ -1,56 +1,78 @@
 """Network Dissection's protocol: how far the most active half percent of each channel is inside the mask.
 
-Bau et al. 2017, arXiv 1704.05796. It is an option, and what it says of a foreground is little: half a percent of the
-positions covers no more than .005 / prevalence of it, so that one above an eighth of the image has no detector.
+Bau et al. 2017, arXiv 1704.05796. What it says of a foreground is little: half a percent of the positions covers no
+more than .005 / prevalence of it, so that one above an eighth of the image has no detector.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-QUANTILE = 0.995
-"""Of a channel's activations over the whole probe set; what exceeds it is active."""
+from fmreport.analysis import Evidence
+from fmreport.dissection import Dissected
+from fmreport.measures.quantile import QUANTILE
+from fmreport.records import TAP_OR_IMAGE, Column, explained
+
 DETECTOR = 0.04
 """A channel with a larger IoU is a detector."""
+BY_FIELD, BY_EXTENT = "receptive field", "extent of the grid"
+SOURCE = "Bau et al. 2017, arXiv 1704.05796"
+
+COLUMNS = explained(
+    "network-dissection",
+    TAP_OR_IMAGE,
+    Column("channel", "number", "number of the channel, from 0"),
+    Column(
+        "threshold", "activation", f"{QUANTILE} quantile of the channel over all probes, at its own resolution", SOURCE
+    ),
+    Column("active", "pixel", "pixels at which the channel, interpolated, exceeds it, on all probes with masks"),
+    Column("inside", "pixel", "pixels inside the masks"),
+    Column("overlap", "pixel", "pixels that are both"),
+    Column("detector_iou", "1", "overlap / (active + inside - overlap)", SOURCE),
+    Column("detector", "1", f"whether that is more than {DETECTOR}", SOURCE),
+    Column("detector_iou_null", "1", "the same with the mask of another image in place of each image's own"),
+    Column("aligned_by", "", f"how pixels and elements are matched: by the {BY_FIELD} or by the {BY_EXTENT}"),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Dissected:
-    """What the protocol says of each of C channels."""
+class Dissection:
+    """One row per channel of each tap that is a map; none where the protocol was not asked for or no probe has a mask.
 
-    threshold: np.ndarray
-    """(C,) t_k: what activations must exceed."""
-    iou: np.ndarray
-    """(C,) over the whole probe set; NaN where nothing is active and nothing is inside."""
-
-    @property
-    def detectors(self) -> np.ndarray:
-        """(C,) bool."""
-        found: np.ndarray = self.iou > DETECTOR
-        return found
-
-
-def dissect(low: np.ndarray, high: np.ndarray, everywhere: np.ndarray, inside: np.ndarray) -> Dissected:
-    """Of counts `(C, bins)` in ascending bins from `low` to `high`, either `(bins,)` or `(C, bins)`.
-
-    Values are spread evenly over their bin, of which the threshold takes a part; but a bin that is a single value, such
-    as that of zeros, is not above itself, and a sparse channel is active where it is not zero.
+    The order is that in which the model runs, behind the image itself.
     """
-    low, high = (np.broadcast_to(np.asarray(edge, np.float64), everywhere.shape) for edge in (low, high))
-    up_to = np.cumsum(everywhere, axis=1, dtype=np.float64)
-    rank = QUANTILE * up_to[:, -1:]
-    at = np.argmax(up_to >= rank, axis=1)[:, None]
-    start, end, held = (np.take_along_axis(of, at, axis=1) for of in (low, high, everywhere))
-    part = (np.take_along_axis(up_to, at, axis=1) - rank) / np.where(held > 0, held, 1)
-    part = np.where(end > start, part, 0.0)
-    active, both = (
-        np.take_along_axis(counts[:, ::-1].cumsum(axis=1)[:, ::-1] - counts, at, axis=1)
-        + part * np.take_along_axis(counts, at, axis=1)
-        for counts in (everywhere, inside)
+
+    columns: Sequence[Column] = COLUMNS
+
+    def table(self, evidence: Evidence) -> pd.DataFrame:
+        """The table."""
+        names = [column.name for column in self.columns]
+        rows = [_rows(tap, evidence.dissected[tap]) for tap in evidence.taps if tap in evidence.dissected]
+        return pd.concat(rows, ignore_index=True)[names] if rows else pd.DataFrame(columns=names)
+
+
+def _rows(tap: str, counted: Dissected) -> pd.DataFrame:
+    undefined = np.isnan(counted.threshold)
+    of_masks = [
+        np.where(undefined, np.nan, iou(overlap, counted.active, inside))
+        for overlap, inside in zip(counted.overlap, counted.inside, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "tap": tap,
+            "channel": np.arange(len(counted.threshold)),
+            "threshold": counted.threshold,
+            "active": counted.active,
+            "inside": counted.inside[0],
+            "overlap": counted.overlap[0],
+            "detector_iou": of_masks[0],
+            "detector": of_masks[0] > DETECTOR,
+            "detector_iou_null": of_masks[1] if len(of_masks) > 1 else np.nan,
+            "aligned_by": BY_FIELD if counted.by_receptive_field else BY_EXTENT,
+        }
     )
-    return Dissected((end - part * (end - start))[:, 0], iou(both[:, 0], active[:, 0], inside.sum(axis=1)))
 
 
 def iou(intersection: np.ndarray, activation: np.ndarray, truth: np.ndarray) -> np.ndarray:

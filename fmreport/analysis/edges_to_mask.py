@@ -53,6 +53,7 @@ def from_edges_to_mask(tables: Tables) -> Finding:
     peak, at = int(edge.argmax()), int(found.at)
     images = images_with_masks(tables)
     low, high = map(float, resampling.interval(shift(spread["edge"], spread["mask"])))
+    peaks, places = spread["edge"].argmax(axis=-1), crossing(spread["edge"], spread["mask"]).at
     controls = _control_shifts(tables, taps)
     checks: Checks = {
         "order": at < count and peak < at,
@@ -61,11 +62,12 @@ def from_edges_to_mask(tables: Tables) -> Finding:
         "null": beats_nulls(tables, taps, mask)[0],
         "controls": None if not len(controls) else bool(change > controls.max()),
     }
-    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps)"
+    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps{_range(places, images)})"
     sentence = (
-        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps, R² {edge[peak]:.2f}); masks are read better "
-        f"than edges {place}, as {found.agreement:.0%} of the taps agree. From the first third of the taps to the "
-        f"last, masks gain {change:+.2f} on edges{_interval(low, high, images)}{_beside(controls)}."
+        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps{_range(peaks, images)}; R² "
+        f"{edge[peak]:.2f}); masks are read better than edges {place}, as {found.agreement:.0%} of the maps agree. "
+        f"From the first third of the maps to the last, masks gain {change:+.2f} on edges"
+        f"{_interval(low, high, images)}{_beside(controls)}."
     )
     evidence = tuple(dict.fromkeys((taps[peak], taps[min(at, count - 1)])))
     return Finding(SUBJECT, judged(checks), sentence, RULE, evidence, told(checks, _FAILED, MISSING))
@@ -112,6 +114,14 @@ def _control_shifts(tables: Tables, taps: tuple[str, ...]) -> np.ndarray:
             filled = made[["edge", "mask"]].fillna(0.0)
             found.append(float(shift(filled["edge"].to_numpy(), filled["mask"].to_numpy())))
     return np.array(found)
+
+
+def _range(places: np.ndarray, images: int) -> str:
+    """Places from 1 that 95% of the resamples lie between."""
+    if images < resampling.FEWEST:
+        return ""
+    low, high = (round(float(end)) + 1 for end in resampling.interval(places))
+    return f", 95% interval {low} to {high}"
 
 
 def _interval(low: float, high: float, images: int) -> str:

@@ -9,13 +9,15 @@ import pandas as pd
 
 from fmreport.analysis import Evidence, detail, readability, regression, resampling, selectivity
 from fmreport.analysis.nulls import p_value
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 READ = ("edge", "mask")
 """Quantities that are held-out R^2."""
 DETAIL = ("centroid_common", "centroid_share")
 """Quantities of the table `detail` that are followed here."""
 QUANTITIES = (*READ, *DETAIL)
+SPARSITY = ("zero_fraction", "gini", "hoyer_limit")
+"""Columns of the table `summary` that models with randomised weights are compared in, too."""
 NULL = ("shuffled", "shifted")
 """Targets that mean nothing, by what their names begin with."""
 
@@ -23,8 +25,9 @@ NULL = ("shuffled", "shifted")
 class Progression:
     """One row per tap and quantity."""
 
-    columns = (
-        Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+    columns = explained(
+        "progression",
+        TAP_OR_IMAGE,
         Column(
             "quantity",
             "",
@@ -32,11 +35,23 @@ class Progression:
             "the common band; centroid_share: mean frequency as a share of what the map can hold",
         ),
         Column("value", "1", "the quantity over all images; of centroid_common in cycles per image"),
-        Column("lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled"),
-        Column("upper", "1", "upper end of that interval; both are empty where there are fewer than 10 images"),
+        Column(
+            "lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled", method="intervals"
+        ),
+        Column(
+            "upper",
+            "1",
+            "upper end of that interval; both are empty where there are fewer than 10 images",
+            method="intervals",
+        ),
         Column("images", "count", "images that tell it"),
-        Column("null", "1", "of mask: the largest R^2 of a shuffled or shifted mask at this tap"),
-        Column("p", "1", "of mask: (1 + number of such masks that are read as well) / (1 + their number)"),
+        Column("null", "1", "of mask: the largest R^2 of a shuffled or shifted mask at this tap", method="p-values"),
+        Column(
+            "p",
+            "1",
+            "of mask: (1 + number of such masks that are read as well) / (1 + their number)",
+            method="p-values",
+        ),
     )
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
@@ -63,26 +78,37 @@ class Progression:
         return table[table["value"].notna()][names].reset_index(drop=True)
 
 
-CONTROLS = (
+CONTROLS = explained(
+    "randomised-weights",
     Column("seed", "count", "number of the model with randomised weights, from 1"),
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+    TAP_OR_IMAGE,
     Column(
-        "quantity", "", "as in progression; iou_above: IoU of the best channel, less the prevalence, as in selectivity"
+        "quantity",
+        "",
+        f"as in progression; {', '.join(SPARSITY)}: as in summary; iou_above: IoU of the best channel, less the "
+        "prevalence, as in selectivity",
     ),
     Column("value", "1", "the quantity with these weights"),
 )
 """Columns of the table of controls."""
 
 
-def controls(randomised: Sequence[Evidence]) -> pd.DataFrame:
-    """The same quantities of models with randomised weights, one row per model, tap and quantity."""
+def controls(randomised: Sequence[tuple[Evidence, pd.DataFrame]]) -> pd.DataFrame:
+    """The same quantities of models with randomised weights, one row per model, tap and quantity.
+
+    Of each model there is the evidence and its table `summary`.
+    """
     frames = []
-    for seed, evidence in enumerate(randomised, 1):
+    for seed, (evidence, summary) in enumerate(randomised, 1):
         read = readability.Readability().table(evidence)
         found = values(evidence, read, np.ones(len(evidence.sizes), np.int64))
         frames += [
             pd.DataFrame({"seed": seed, "tap": evidence.taps, "quantity": name, "value": found[name]})
             for name in QUANTITIES
+        ]
+        frames += [
+            pd.DataFrame({"seed": seed, "tap": summary["tap"], "quantity": name, "value": summary[name]})
+            for name in SPARSITY
         ]
         best = selectivity.Selectivity().table(evidence)
         above = best["iou"] - best["prevalence"]

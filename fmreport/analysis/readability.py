@@ -10,21 +10,25 @@ import pandas as pd
 from fmreport.analysis import Evidence
 from fmreport.analysis.regression import fold_of, held_out, unless_rounding
 from fmreport.measures.readability import of_masks, targets, unpacked
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 Errors = tuple[np.ndarray, np.ndarray]
 """`residual` and `total`, as the columns."""
 
-COLUMNS = (
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+COLUMNS = explained(
+    "readability",
+    TAP_OR_IMAGE,
     Column(
         "target",
         "",
         "edge: Sobel magnitude of luminance; mask; prior: the mean mask of other images, as it is, for the mask; "
         "shuffled 1, ...: masks of other images; shifted 1, ...: the image's own mask moved around the torus; ceiling: "
         "the mask in full, from its means on the tap's grid; ceiling iou: the same, drawn by whole elements",
+        method="targets",
     ),
-    Column("group", "count", "number of the group of images; of one image where there are few"),
+    Column(
+        "group", "count", "number of the group of images; of one image where there are few", method="groups-of-images"
+    ),
     Column("positions", "count", "positions looked at, each by the share of it that is not ignored"),
     Column(
         "residual",

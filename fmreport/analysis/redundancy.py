@@ -11,7 +11,7 @@ from fmreport.analysis import Evidence
 from fmreport.analysis.pooled import FLOOR
 from fmreport.measures.projection import COARSE
 from fmreport.measures.signature import ROWS
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 ALIKE = 0.99
 """Correlation above which two channels are near-duplicates."""
@@ -19,8 +19,9 @@ LEAST = 20
 """Positions, of all images together, below which channels correlate by chance: of 20 independent ones, a correlation of
 .9 turns out as .99 once in 10**6."""
 
-COLUMNS = (
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+COLUMNS = explained(
+    "near-duplicate-channels",
+    TAP_OR_IMAGE,
     Column(
         "duplicate",
         "count",

@@ -11,11 +11,13 @@ import pandas as pd
 from fmreport.analysis import Evidence
 from fmreport.analysis.ranking import aurocs, average_precision, best_threshold, iou
 from fmreport.measures.places import regions
-from fmreport.records import IMAGE, Column
+from fmreport.records import IMAGE, TAP_OR_IMAGE, Column, explained
 
 SCORES = ("auroc", "ap", "iou")
 ROUNDING = 1e-9
 """Scores that differ by less are equal."""
+IOU, NULL = "intersection-over-union", "null-of-the-best-channel"
+"""Entries of docs/methods.md."""
 POLARITIES = {1: "high", -1: "low"}
 
 _NULL = "mean of the same with masks of no meaning, those of other images and, of fewer than 9, the images' own, moved "
@@ -24,31 +26,43 @@ _P = "share, itself included, of all ways to put the own masks or masks of no me
 _P += "above chance"
 _HALVES = "mean over both halves, in each of the channel that was chosen on the other"
 
-COLUMNS = (
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+COLUMNS = explained(
+    "best-channel",
+    TAP_OR_IMAGE,
     Column("masked", "count", "images with masks, half of which a channel is chosen on and half it is judged on"),
     Column("positions", "count", "positions looked at, drawn evenly from all of these images"),
-    Column("prevalence", "1", "share of foreground in them, mean over both halves: the IoU of calling it everywhere"),
+    Column(
+        "prevalence",
+        "1",
+        "share of foreground in them, mean over both halves: the IoU of calling it everywhere",
+        method=IOU,
+    ),
     Column("chosen", "number", "channel with the AUROC furthest from 1/2 on the first half of the images, from 0"),
     Column("chosen_polarity", "", "whether it is high or low inside the mask"),
     Column("chosen_again", "number", "channel with the AUROC furthest from 1/2 on the second half"),
     Column("chosen_again_polarity", "", "whether it is high or low inside the mask"),
-    Column("auroc", "1", f"area under the ROC curve, {_HALVES}; 1/2: no better than chance"),
-    Column("auroc_null", "1", _NULL),
-    Column("auroc_p", "1", _P),
-    Column("ap", "1", f"average precision, {_HALVES}; by chance: the prevalence"),
-    Column("ap_null", "1", _NULL),
-    Column("ap_p", "1", _P),
-    Column("iou", "1", f"intersection over union at the threshold that was best on the other half, {_HALVES}"),
-    Column("iou_null", "1", _NULL),
-    Column("iou_p", "1", _P),
+    Column("auroc", "1", f"area under the ROC curve, {_HALVES}; 1/2: no better than chance", method="auroc"),
+    Column("auroc_null", "1", _NULL, method=NULL),
+    Column("auroc_p", "1", _P, method=NULL),
+    Column("ap", "1", f"average precision, {_HALVES}; by chance: the prevalence", method="average-precision"),
+    Column("ap_null", "1", _NULL, method=NULL),
+    Column("ap_p", "1", _P, method=NULL),
+    Column(
+        "iou", "1", f"intersection over union at the threshold that was best on the other half, {_HALVES}", method=IOU
+    ),
+    Column("iou_null", "1", _NULL, method=NULL),
+    Column("iou_p", "1", _P, method=NULL),
     Column(
         "iou_p_best",
         "1",
         "the same, compared with the best of all taps in each of these ways, the image left out: whichever tap stands "
         "out, it was picked from as many",
+        "Westfall & Young 1993",
+        method=NULL,
     ),
-    Column("draws", "count", "ways to put masks in either half that p counts, the own masks in both left out"),
+    Column(
+        "draws", "count", "ways to put masks in either half that p counts, the own masks in both left out", method=NULL
+    ),
 )
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from fmreport.analysis import Evidence
 from fmreport.analysis.pooled import LEAST, debiased, features
-from fmreport.records import Column
+from fmreport.records import TAP_OR_IMAGE, Column, explained
 
-COLUMNS = (
-    Column("tap", "", "name of the tap; (image): the colours of the image itself"),
+COLUMNS = explained(
+    "similarity-of-taps",
+    TAP_OR_IMAGE,
     Column("other", "", "name of the tap that it is compared with: itself, or one that runs later"),
     Column(
         "cka",

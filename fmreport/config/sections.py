@@ -1,4 +1,4 @@
-"""The sections that have one shape: authors, preprocessing, layer selectors, controls, figures, report."""
+"""The sections that have one shape: authors, preprocessing, layer selectors, measures, controls, figures, report."""
 
 from __future__ import annotations
 
@@ -119,6 +119,15 @@ class Selector(Section):
     def _written(self) -> dict[str, Any]:
         written = {key: list(value) if isinstance(value, tuple) else value for key, value in self._steps}
         return {**written, "optional": True} if self.optional else written
+
+
+class MeasuresSection(Section):
+    """What is measured beside what always is, in passes over the probes of its own."""
+
+    dissection: bool = Field(
+        default=False,
+        description="true: Network Dissection's protocol, which channels detect the mask; needs masks",
+    )
 
 
 class ControlsSection(Section):

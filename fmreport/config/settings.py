@@ -21,6 +21,7 @@ from fmreport.config.sections import (
     Author,
     ControlsSection,
     FiguresSection,
+    MeasuresSection,
     PreprocessSection,
     ReportSection,
     Selector,
@@ -78,6 +79,7 @@ class Config(Section):
         description="which layers are tapped: what any entry selects",
     )
     exclude: Selectors = Field(default=(), description="which of these are left out again")
+    measures: MeasuresSection = Field(default=MeasuresSection(), description="what is measured beside what always is")
     controls: ControlsSection = Field(default=ControlsSection(), description="what the model is measured against")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")
     report: ReportSection = Field(default=ReportSection(), description="what is written")

@@ -21,6 +21,8 @@ ABOVE = (
     "Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
     "regression from 64 combinations of channels explains on images that it was not learned from."
 )
+DEEPEST = -0.3
+"""R^2 below which nothing is drawn: what is read worse than that is not read at all."""
 WHITE = 2 / 3
 """The share of white noise, which is as fine as a map can be."""
 
@@ -37,20 +39,25 @@ def draw(run: Run) -> plots.Plot:
         y = rows["value"].to_numpy(np.float64)
         if not np.isfinite(y).any():
             continue
-        _controls(above, run.controls, quantity, taps, colour)
+        plots.control_band(above, run.controls, quantity, taps, colour=colour)
         _curve(above, rows, marker, colour)
         labels.append(plots.EndLabel(plots.last(y), label, colour, marker))
     null = _placed(table, "mask", taps)["null"].to_numpy(np.float64)
     if np.isfinite(null).any():
         above.plot(np.arange(1, len(taps) + 1), null, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        labels.append(plots.EndLabel(plots.last(null), "masks of others", plots.MUTED))
-    above.set_ylim(*_limits(above))
+        labels.append(plots.EndLabel(plots.last(null), "meaningless masks", plots.MUTED))
+    above.set_ylim(max(min(float(above.get_ylim()[0]), -0.05), DEEPEST), 1.0)
+    for quantity, (_, _, colour) in LOOKS.items():
+        if _few(_placed(table, quantity, taps)):
+            _dots(above, _of_images(run, quantity, taps), colour)
     above.axhline(0, color=plots.MUTED, linewidth=0.6)
     above.set_ylabel("held-out R²")
     plots.label_ends(above, labels, gap=0.09)
     fine = _placed(table, FINE, taps)
-    _controls(below, run.controls, FINE, taps, plots.THIRD)
+    plots.control_band(below, run.controls, FINE, taps, colour=plots.THIRD)
     _curve(below, fine, "^", plots.THIRD)
+    if _few(fine):
+        _dots(below, _of_images(run, FINE, taps), plots.THIRD)
     below.axhline(WHITE, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
     below.set_ylim(0, 1)
     below.set_yticks([0, 0.5, 1])
@@ -80,21 +87,27 @@ def _curve(axes: Axes, rows: pd.DataFrame, marker: str, colour: str) -> None:
     axes.plot(x, y, zorder=4, **plots.marker_style(look, True, size))
 
 
-def _controls(axes: Axes, controls: pd.DataFrame, quantity: str, taps: list[str], colour: str) -> None:
-    """A hatched band between the least and the most of all randomised models."""
-    rows = controls[controls["quantity"] == quantity]
-    if not len(rows):
-        return
-    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(taps)
-    x = np.arange(1, len(taps) + 1)
-    low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
-    axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch="////", linewidth=0, alpha=0.35, zorder=1)
+def _few(rows: pd.DataFrame) -> bool:
+    """Whether images are too few for an interval, so that each is shown instead; of a single one there is no more."""
+    return bool(rows["lower"].isna().all() and rows["images"].max() > 1)
 
 
-def _limits(axes: Axes) -> tuple[float, float]:
-    """From a little below 0, whatever lies deeper, to 1."""
-    low = float(axes.get_ylim()[0])
-    return max(min(low, -0.05), -0.3), 1.0
+def _of_images(run: Run, quantity: str, taps: list[str]) -> np.ndarray:
+    """`(taps, images)` the quantity of each image alone."""
+    if quantity == FINE:
+        rows = run.samples[["tap", "probe", FINE]]
+        wide = rows.pivot_table(index="tap", columns="probe", values=FINE, sort=False)
+    else:
+        read = run.analyses["readability"]
+        rows = read[(read["target"] == quantity) & (read["total"] > 0)]
+        rows = rows.assign(r_squared=1 - rows["residual"] / rows["total"])
+        wide = rows.pivot_table(index="tap", columns="group", values="r_squared", sort=False)
+    return np.asarray(wide.reindex(taps).to_numpy(np.float64))
+
+
+def _dots(axes: Axes, values: np.ndarray, colour: str) -> None:
+    x = np.broadcast_to(np.arange(1, len(values) + 1)[:, None], values.shape)
+    axes.scatter(x, values, s=3, color=colour, alpha=0.45, linewidths=0, zorder=2)
 
 
 def _caption(run: Run, table: pd.DataFrame) -> str:
@@ -106,10 +119,11 @@ def _caption(run: Run, table: pd.DataFrame) -> str:
         images = int(masks["images"].max())
         told.append(f"{images} images have masks; dotted: the best that is read of masks of no meaning.")
     told.append("Below: mean frequency of the maps, as a share of the finest that they could hold.")
-    bands = table["lower"].notna().any()
-    told.append("Bands: 95% intervals, images resampled." if bands else "Fewer than 10 images: no intervals.")
-    if len(run.controls):
-        told.append(f"Hatched: the range of {run.controls['seed'].nunique()} models with randomised weights.")
+    if table["lower"].notna().any():
+        told.append("Bands: 95% intervals, images resampled.")
+    if any(_few(rows) for _, rows in table.groupby("quantity")):
+        told.append("Dots: single images, where these are too few for an interval; some may lie below the axis.")
+    told.append(plots.told_controls(run.controls))
     image = table[table["tap"] == IMAGE].set_index("quantity")["value"]
     parts = [f"{LOOKS[name][0]} {image[name]:.2f}" for name in LOOKS if name in image.index]
     told.append(f"From the colours of the image itself: {', '.join(parts)}." if parts else "")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -195,6 +196,27 @@ def _label(axes: Axes, label: EndLabel, place: float) -> None:
         start += 0.024
     short = text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
     axes.text(start, place, short, transform=axes.transAxes, va="center", color=label.colour, fontsize=7.5)
+
+
+def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, taps: Sequence[str], *, colour: str) -> None:
+    """A hatched band between the least and the most of all randomised models; nothing where there are none."""
+    rows = controls[controls["quantity"] == quantity]
+    if not len(rows):
+        return
+    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(taps))
+    x = np.arange(1, len(taps) + 1)
+    low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
+    axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch="////", linewidth=0, alpha=0.35, zorder=1)
+
+
+def told_controls(controls: pd.DataFrame) -> str:
+    """What the hatched bands are, as a sentence; empty where there are none."""
+    count = controls["seed"].nunique()
+    if not count:
+        return ""
+    if count == 1:
+        return "Hatched: a model with the same weights in random order."
+    return f"Hatched: the range of {count} models with the same weights in random order."
 
 
 def marker_style(series: EndLabel, filled: bool, size: float) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def draw(run: Run) -> plots.Plot:
     found = list(series(table["type"], design))
     figure, panels = plots.new_figure(4.7, panels=len(MEASURES), shares=(1.6, 1, 1))
     for axes, (column, label, noise) in zip(panels, MEASURES, strict=True):
+        plots.control_band(axes, run.controls, column, list(table["tap"]), colour=plots.MUTED)
         _panel(axes, table, found, column)
         axes.set_ylabel(label)
         if noise is not None:
@@ -81,7 +82,8 @@ def draw(run: Run) -> plots.Plot:
         title="Sparsity by depth",
         caption="Share of exact zeros, Gini index and Hoyer limit of each tap, pooled over all probes, by type of "
         f"layer. Filled where the operation makes zeros by design, hollow elsewhere. {medians} "
-        "Dotted: the value of Gaussian noise, .414 for the Gini index and .202 for the Hoyer limit.",
+        "Dotted: the value of Gaussian noise, .414 for the Gini index and .202 for the Hoyer limit. "
+        f"{plots.told_controls(run.controls)}".strip(),
         alt=f"Dots for {len(table)} taps of {table['type'].nunique()} types in three panels. {medians} "
         f"{_spoken('Gini index', table['gini'], found)} {_spoken('Hoyer limit', table['hoyer_limit'], found)}",
         figure=figure,

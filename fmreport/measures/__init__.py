@@ -71,6 +71,8 @@ class Measure(Protocol):
 
     of_maps: bool
     """Whether it is of maps `(B, H, W, C)` alone, and of what their images show: then `x.shown` is never None."""
+    method: str
+    """Entry of docs/methods.md that explains its columns, those left aside that name one of their own."""
     sums: Sequence[Sum]
     columns: Sequence[Derived]
 

@@ -32,19 +32,19 @@ def count_bins(values: Any) -> Any:
     bits = ops.view(ops.cast(values, "float32"), "uint32")
     index = ops.view(ops.right_shift(bits, ops.cast(SHIFT, "uint32")), "int32")
     # Image by image: one long row is counted by all cores at once, several short rows are not.
-    return ops.stack([_bincount(ops.reshape(index[i], (-1,))) for i in range(values.shape[0])])
+    return ops.stack([count_rows(ops.reshape(index[i], (-1,)), BINS) for i in range(values.shape[0])])
 
 
-def _bincount(index: Any) -> Any:
-    """`(BINS,)` int32 counts of indices below `BINS`."""
+def count_rows(index: Any, size: int) -> Any:
+    """`(..., size)` int32 counts of each index below `size` in the last axis of `(n,)` or `(rows, n)` int32."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         # What `keras.ops.bincount` ends in, without the pass over the values in which it looks for the largest index.
-        return tf.raw_ops.DenseBincount(input=index, size=BINS, weights=tf.constant([], tf.int32), binary_output=False)
-    return keras.ops.bincount(index, minlength=BINS)
+        return tf.raw_ops.DenseBincount(input=index, size=size, weights=tf.constant([], tf.int32), binary_output=False)
+    return keras.ops.bincount(index, minlength=size)
 
 
 def edges() -> tuple[np.ndarray, np.ndarray]:

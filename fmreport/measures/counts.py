@@ -16,6 +16,7 @@ class Counts:
     """Numbers of finite and non-finite values; everything else is measured on the finite ones."""
 
     of_maps = False
+    method = "finite-values"
     sums = (
         Sum(
             Column("finite", "count", "values that are neither NaN nor Inf; every other measure is of these"), "channel"

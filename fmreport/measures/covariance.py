@@ -16,6 +16,7 @@ class Covariance:
     """Products of all pairs of [projected channels, 1], by the share of a position that is not ignored."""
 
     of_maps = True
+    method = "participation-ratio"
     sums = (Sum(Column("covariance", "", "sums over positions of products of projected channels and 1"), "whole"),)
     columns: tuple[Derived, ...] = ()
 

@@ -21,6 +21,8 @@ RUN = 8
 CHANGE, CHANGE_PER_IMAGE, DEVIATION = slice(0, 2), slice(2, 4), slice(4, 5)
 """What the last axis of `variation` `(..., 5)` holds: changes from row to row and from column to column, the same times
 the size of the grid, and deviation."""
+CENTROID, HIGH_FREQUENCY, VARIATION = "spectral-centroid", "high-frequency-ratio", "total-variation"
+"""Entries of docs/methods.md."""
 VARIATION_SOURCE = "Rudin, Osher & Fatemi 1992, per axis and normalised"
 
 
@@ -31,6 +33,7 @@ class Detail:
     """
 
     of_maps = True
+    method = "spectrum-of-a-map"
     sums = (
         Sum(
             Column(
@@ -58,11 +61,18 @@ class Detail:
                 "cycles per image",
                 "mean frequency, weighted by power, up to the map's own Nyquist frequency",
                 SOURCE,
+                CENTROID,
             ),
             ("sample",),
         ),
         Derived(
-            Column("centroid_share", "1", "centroid divided by the map's Nyquist frequency; white noise: 2/3", SOURCE),
+            Column(
+                "centroid_share",
+                "1",
+                "centroid divided by the map's Nyquist frequency; white noise: 2/3",
+                SOURCE,
+                CENTROID,
+            ),
             ("sample",),
         ),
         Derived(
@@ -71,6 +81,7 @@ class Detail:
                 "1",
                 "share of the power above half of the map's Nyquist frequency; white noise: 3/4",
                 SOURCE,
+                HIGH_FREQUENCY,
             ),
             ("sample",),
         ),
@@ -80,6 +91,7 @@ class Detail:
                 "1",
                 "mean |difference| of neighbours, in standard deviations, mean of both axes; white noise: 2/sqrt(pi)",
                 VARIATION_SOURCE,
+                VARIATION,
             ),
             ("sample",),
         ),

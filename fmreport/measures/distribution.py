@@ -15,6 +15,8 @@ from fmreport.records import Column
 
 QUANTILES = {"q01": 0.01, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99}
 NEAR_ZERO = 0.01
+NEAR = "near-zeros"
+"""Entry of docs/methods.md."""
 GINI = "Hurley & Rickard 2009, arXiv 0811.4706"
 
 
@@ -32,10 +34,16 @@ class Distribution:
     """Quantiles, Gini coefficient and near-zero share of the finite values."""
 
     of_maps = False
+    method = "histogram-and-quantiles"
     sums = (Sum(Column("count", "count", "values in the bin"), "bin"),)
     columns = (
         Derived(
-            Column("near_zero_fraction", "1", "share of values with |x| < near_zero_eps; 1 where all values are 0"),
+            Column(
+                "near_zero_fraction",
+                "1",
+                "share of values with |x| < near_zero_eps; 1 where all values are 0",
+                method=NEAR,
+            ),
             ("sample", "tap"),
         ),
         Derived(
@@ -43,11 +51,13 @@ class Distribution:
                 "near_zero_eps",
                 "activation",
                 f"{NEAR_ZERO} times the root mean square, rounded down to a bin's edge so that the count is exact",
+                method=NEAR,
             ),
             ("sample", "tap"),
         ),
         Derived(
-            Column("gini", "1", "Gini coefficient of |x|; undefined where all values are 0", GINI), ("sample", "tap")
+            Column("gini", "1", "Gini coefficient of |x|; undefined where all values are 0", GINI, "gini-coefficient"),
+            ("sample", "tap"),
         ),
         *(
             Derived(Column(name, "activation", f"{q:.0%} quantile, interpolated within its bin"), ("sample", "tap"))

@@ -24,6 +24,7 @@ class Drawn:
     """
 
     of_maps = True
+    method = "best-channel"
     sums = (
         Sum(Column("drawn", "activation", "values, rounded to 8 significant bits"), "place"),
         Sum(

@@ -16,6 +16,7 @@ class Hoyer:
     """`1 - E|x| / RMS`: 0 where all magnitudes are equal, towards 1 where few values hold the energy."""
 
     of_maps = False
+    method = "hoyer-limit"
     sums = (Sum(Column("magnitude", "activation", "sum of the absolute values"), "channel"),)
     columns = (
         Derived(

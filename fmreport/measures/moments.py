@@ -15,6 +15,7 @@ class Moments:
     """First and second moment, minimum and maximum of the finite values."""
 
     of_maps = False
+    method = "mean-deviation-and-range"
     sums = (
         Sum(Column("total", "activation", "sum of the values"), "channel"),
         Sum(Column("squares", "activation^2", "sum of the squared values"), "channel"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fmreport.probes.scenes import NULLS
-
+NULLS = 8
+"""Masks of no meaning, at most: with the own one, 9 x 9 ways to put them in the two halves of the images."""
 SIDE = 10
 """Rows and columns, at most: images differ far more than what lies between two positions of one image."""
 

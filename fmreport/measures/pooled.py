@@ -15,6 +15,7 @@ class Pooled:
     """The mean of each image's channels, and beside it the mean square: what deviations are small against."""
 
     of_maps = False
+    method = "similarity-of-taps"
     sums = (Sum(Column("pooled", "activation", "mean and mean square of each channel of an image"), "group"),)
     columns: tuple[Derived, ...] = ()
 

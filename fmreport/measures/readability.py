@@ -35,6 +35,7 @@ class Readability:
     """
 
     of_maps = True
+    method = "readability"
     sums = (
         Sum(Column("gram", "", "sums over positions of products of channels, 1 and targets; see `unpacked`"), "group"),
         Sum(

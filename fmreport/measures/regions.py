@@ -28,6 +28,7 @@ class Regions:
     """
 
     of_maps = True
+    method = "region-variance-ratio"
     sums = (
         Sum(Column("region_between", "activation^2", "squares between foreground and background"), "image"),
         Sum(

@@ -27,6 +27,7 @@ class Signature:
     """Sums of the maps themselves, and times each of `ROWS` patterns of random signs."""
 
     of_maps = True
+    method = "near-duplicate-channels"
     sums = (Sum(Column("signature", "activation", "sums over positions of maps, and of maps times signs"), "whole"),)
     columns: tuple[Derived, ...] = ()
 

@@ -9,43 +9,53 @@ import pandas as pd
 
 from fmreport.measures import derive, load, merge
 from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
+from fmreport.measures.modes import NOISE, SOURCES, modes
+from fmreport.measures.regions import Regions
 from fmreport.measures.treves_rolls import SOURCE
-from fmreport.measures.zeros import NEAR_SILENT
-from fmreport.records import BLOCKS, INVENTORY, LAYERS, Column
+from fmreport.measures.zeros import IDLE, NEAR_SILENT
+from fmreport.records import Column, explained
 
 STATES = ("silent", "near_silent", "always_on", "constant")
 
 COLUMNS = (
     Column(
-        "zero_fraction_macro", "1", "mean over channels of the share of exact zeros; zero_fraction pools all values"
-    ),
-    Column(
-        "population_sparseness", "1", "mean over images of the sample's population sparseness; undefined on signed taps"
-    ),
-    Column(
-        "lifetime_sparseness",
+        "zero_fraction_macro",
         "1",
-        "of a channel: S over images and positions; of a tap: the mean over its channels that are not silent; "
-        "undefined where some value is negative",
-        SOURCE,
+        "mean over channels of the share of exact zeros; zero_fraction pools all values",
+        method="exact-zeros",
     ),
-    Column("silent", "count", "channels whose every value is 0 on this probe set"),
-    Column("near_silent", "count", f"channels of which more than {NEAR_SILENT:.0%} of the values are 0"),
-    Column("always_on", "count", "channels without a single 0 on this probe set"),
-    Column("constant", "count", "channels whose values are all equal on this probe set"),
-    Column(
-        "zeros", "", "in layers: whether exact zeros are made by design or by chance; elsewhere: how many there are"
+    *explained(
+        "treves-rolls-sparseness",
+        Column(
+            "population_sparseness",
+            "1",
+            "mean over images of the sample's population sparseness; undefined on signed taps",
+            SOURCE,
+        ),
+        Column(
+            "lifetime_sparseness",
+            "1",
+            "mean of the channels' lifetime sparseness, silent ones left out; undefined where some value is negative",
+            SOURCE,
+        ),
+    ),
+    *explained(
+        IDLE,
+        Column("silent", "count", "channels whose every value is 0 on this probe set"),
+        Column("near_silent", "count", f"channels of which more than {NEAR_SILENT:.0%} of the values are 0"),
+        Column("always_on", "count", "channels without a single 0 on this probe set"),
+        Column("constant", "count", "channels whose values are all equal on this probe set"),
+    ),
+    *explained(
+        "two-parts-without-a-mask",
+        Column("otsu", "1", "largest share of the variance between the values below and above a threshold", SOURCES[0]),
+        Column("otsu_noise", "1", "the same of Gaussian noise: of its ReLU where no value is negative"),
+        Column(
+            "bimodality", "1", "bimodality coefficient; Gaussian noise: 1/3, its ReLU .683, two values: 1", SOURCES[1]
+        ),
     ),
 )
-"""Columns that mean something else here than in the table they come from."""
-
-KEYS = (
-    Column("probe", "", "name of the probe"),
-    Column("channel", "", "number of the channel, from 0"),
-    Column("low", "activation", "the end of a bin that is less; both are 0 in the bin of zeros"),
-    Column("high", "activation", "the end of a bin that is greater; the end that is farther from 0 is not in the bin"),
-)
-"""What rows and bins are told apart by."""
+"""Columns that no other table has, or that mean something else here."""
 
 
 def summarise(taps: pd.Series, samples: pd.DataFrame, channels: pd.DataFrame, histograms: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +76,7 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
     low, high, count = (histogram[name].to_numpy() for name in ("low", "high", "count"))
     bins = from_bins(low, high, count, scale)
     signed = finite > 0 and float(sums["minimum"][0]) < 0
+    parts = modes(low, high, count)
     return {
         "tap": tap,
         **{name: int(sums[name][0]) for name in ("finite", "nan", "inf")},
@@ -81,7 +92,17 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
         "minimum": least,
         "maximum": most,
         **{name: bins[name] for name in QUANTILES},
+        "otsu": parts.otsu,
+        "otsu_noise": NOISE["signed" if signed else "relu"].otsu,
+        "bimodality": parts.bimodality,
+        **_regions(samples),
     }
+
+
+def _regions(samples: pd.DataFrame) -> dict[str, float]:
+    """Columns of `regions` over all images; none where no probe has a mask."""
+    sums = {s.name: np.array(samples[s.name].sum(min_count=1)) for s in Regions.sums if s.name in samples}
+    return {name: float(value) for name, value in Regions().derive(sums).items()}
 
 
 def _mean(values: pd.Series) -> float:
@@ -97,12 +118,3 @@ def _lifetime(channels: pd.DataFrame) -> float:
     awake = (channels["finite"] > 0) & ~channels["silent"].astype(bool)
     values = channels.loc[awake, "lifetime_sparseness"].to_numpy(np.float64)
     return float(values.mean()) if values.size else math.nan
-
-
-def columns_of_tables() -> dict[str, Column]:
-    """Meaning, unit and source of every column of every table, by name, as the summary means them."""
-    measured: list[Column] = []
-    for measure in load():
-        measured += [s.column for s in measure.sums if s.per in ("channel", "image", "bin")]
-        measured += [d.column for d in measure.columns]
-    return {column.name: column for column in (*LAYERS, *INVENTORY, *BLOCKS, *KEYS, *measured, *COLUMNS)}

@@ -17,6 +17,7 @@ class TrevesRolls:
     """`S = (1 - a) / (1 - 1/N)` with `a = (sum r / N)^2 / (sum r^2 / N)`, for `r >= 0` only."""
 
     of_maps = False
+    method = "treves-rolls-sparseness"
     sums = (
         Sum(Column("population_total", "1", "sum over positions of the sparseness over channels"), "image"),
         Sum(Column("population_positions", "count", "positions at which some channel is above 0"), "image"),

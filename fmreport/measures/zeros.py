@@ -14,6 +14,8 @@ from fmreport.records import Column
 
 APOZ = "APoZ: Hu et al. 2016, arXiv 1607.03250"
 NEAR_SILENT = 0.99
+IDLE = "silent-and-constant-channels"
+"""Entry of docs/methods.md."""
 
 
 class Zeros:
@@ -23,15 +25,17 @@ class Zeros:
     """
 
     of_maps = False
+    method = "exact-zeros"
     sums = (Sum(Column("zeros", "count", "values that are exactly 0, of either sign"), "channel"),)
     columns = (
         Derived(Column("zero_fraction", "1", "share of exact zeros; of one channel over all probes: its APoZ", APOZ)),
-        Derived(Column("silent", "", "every value is 0 on this probe set"), ("channel",)),
+        Derived(Column("silent", "", "every value is 0 on this probe set", method=IDLE), ("channel",)),
         Derived(
-            Column("near_silent", "", f"more than {NEAR_SILENT} of the values are 0 on this probe set"), ("channel",)
+            Column("near_silent", "", f"more than {NEAR_SILENT} of the values are 0 on this probe set", method=IDLE),
+            ("channel",),
         ),
-        Derived(Column("always_on", "", "no value is 0 on this probe set"), ("channel",)),
-        Derived(Column("constant", "", "all values are equal on this probe set"), ("channel",)),
+        Derived(Column("always_on", "", "no value is 0 on this probe set", method=IDLE), ("channel",)),
+        Derived(Column("constant", "", "all values are equal on this probe set", method=IDLE), ("channel",)),
     )
 
     def gather(self, x: Activations) -> dict[str, Any]:

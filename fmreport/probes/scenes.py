@@ -10,10 +10,8 @@ from fmreport.probes.preprocess import LUMA, Preprocess
 from fmreport.probes.probeset import ProbeSet
 from fmreport.records import Probe
 
-NULLS = 8
-"""Shuffled masks that each image gets beside its own, at most."""
-SHIFTS = 12
-"""Shifted ones: of 20 masks of no meaning in all, none need do as well for p = 1/21 to be below 0.05."""
+NULLS = 20
+"""Masks of no meaning that each image gets beside its own: so many that to exceed them all is p < 0.05."""
 BANK = 64
 """Masks from which shuffled ones and the prior are taken, at most."""
 GROUPS = 64
@@ -21,13 +19,25 @@ GROUPS = 64
 COLOURS = ("red", "green", "blue")
 
 
+def planes(masks: int) -> tuple[str, ...]:
+    """The planes of scenes among which there are so many masks, as `Scenes` describes them."""
+    nulls = (*_numbered("shuffled", shuffles(masks)), *_numbered("shifted", NULLS - shuffles(masks)))
+    return ("kept", "edge", *(("mask", "prior", *nulls) if masks else ()), *COLOURS)
+
+
+def shuffles(masks: int) -> int:
+    """How many of the nulls are masks of other images: up to half."""
+    return max(min(NULLS // 2, masks - 1), 0)
+
+
 class Scenes:
     """The planes of every probe, `(h, w, planes)` float32 at the size at which the model is fed.
 
     `kept` is 1 where the image is looked at: 0 where the mask says to ignore it, and on padding. `edge` is the Sobel
     magnitude of the luminance, `red`, `green`, `blue` the image itself, 0-255. Where some probe has a mask: `mask` is
-    1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images; `shifted 1`,
-    ... the image's own mask moved around the torus. All of these are 0 for a probe without a mask.
+    1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images, up to half of
+    the nulls; `shifted 1`, ... the image's own mask moved around the torus. All of these are 0 for a probe without a
+    mask.
     """
 
     def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
@@ -38,10 +48,8 @@ class Scenes:
         banked = [self.masked[place] for place in places]
         self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
         self.place = {name: place for place, name in enumerate(self.masked)}
-        others = len(banked) - 1
-        self._shuffles = min(NULLS, others)
-        nulls = (*_numbered("shuffled", self._shuffles), *_numbered("shifted", SHIFTS))
-        self.planes = ("kept", "edge", *(("mask", "prior", *nulls) if self.masked else ()), *COLOURS)
+        self._shuffles = shuffles(len(banked))
+        self.planes = planes(len(banked))
         unmasked = [fact.name for fact in probes.facts if not fact.has_mask]
         # A group is of images with masks or of images without, so that sums of either are at hand.
         first = min(len(self.masked), GROUPS)
@@ -73,7 +81,7 @@ class Scenes:
         """The planes from `mask` to the last null, in their order."""
         nothing = np.zeros(mask.shape, np.float32)
         if probe.name not in self.place:
-            return [nothing] * (2 + self._shuffles + SHIFTS)
+            return [nothing] * (2 + NULLS)
         others = [other for name, other in self._bank.items() if name != probe.name]
         prior = np.mean(others, axis=0, dtype=np.float32) if others else nothing
         start = self.place[probe.name]
@@ -83,7 +91,7 @@ class Scenes:
     def _shifted(self, mask: np.ndarray, place: int) -> list[np.ndarray]:
         """The mask around the torus, in each axis by a quarter to three quarters of its side."""
         rng = np.random.default_rng((self.seed, place))
-        moves = (rng.uniform(0.25, 0.75, (SHIFTS, 2)) * mask.shape).astype(int)
+        moves = (rng.uniform(0.25, 0.75, (NULLS - self._shuffles, 2)) * mask.shape).astype(int)
         return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
 
 

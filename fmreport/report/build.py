@@ -13,7 +13,7 @@ from fmreport.analysis import finding, findings
 from fmreport.figures import photographs, plots
 from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import contents, maps, page, tables, taps
+from fmreport.report import contents, detectors, maps, methods, page, tables, taps
 from fmreport.report.wording import count, full_stop, in_words, listed, number, percent, plural, sizes
 from fmreport.store import Run
 
@@ -27,6 +27,8 @@ ATTACHED = {
     "inventory": "every layer of the model, with its taps or the reason why it has none",
 }
 """Tables that travel inside the PDF."""
+
+METHODS = "how every number is made, with formulas and references"
 
 MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
@@ -89,10 +91,19 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         missing=missing,
         definitions=tables.definitions(run),
         empty_note=EMPTY,
-        attachments=tuple(page.Attachment(f"{name}.csv", text) for name, text in ATTACHED.items()),
+        methods_introduction=methods.load().introduction,
+        methods=methods.load().groups,
+        attachments=tuple(_attachments()),
         attachments_note=f"The tables {listed([f'{name}.csv' for name in ATTACHED])} are attached to this file; the "
-        "others lie beside it in the run's folder, in tables/.",
+        f"others lie beside it in the run's folder, in tables/. Attached, too, is {methods.FILE}, which says of every "
+        "column how it is made, with formulas and references; the last column names its entry there.",
     )
+
+
+def _attachments() -> Iterator[page.Attachment]:
+    for name, text in ATTACHED.items():
+        yield page.Attachment(f"{name}.csv", "text/csv", "data", text)
+    yield page.Attachment(methods.FILE, "text/markdown", "supplement", METHODS)
 
 
 def _findings(run: Run) -> Iterator[page.Finding]:
@@ -106,7 +117,8 @@ def _findings(run: Run) -> Iterator[page.Finding]:
         shown = [tap for tap in each.taps if tap in addresses]
         links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
         positive = each.verdict in (finding.SUPPORTED, finding.CONSISTENT)
-        yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive)
+        method = methods.href(methods.slug(each.subject))
+        yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive, method)
 
 
 def _contents_note(named: Sequence[str], taps: int) -> str:
@@ -209,6 +221,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact(
         "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
     )
+    if sentence := detectors.sentence(run):
+        yield page.Fact("Network Dissection", sentence)
     yield page.Fact("Run", f"{facts.name}, release {facts.release}")
 
 

@@ -11,10 +11,11 @@ import pandas as pd
 
 from fmreport.blocks import blocks
 from fmreport.inventory import Inventory, inventory_table, layers_table, summed
-from fmreport.records import BLOCKS, INVENTORY, LAYERS, Column
+from fmreport.records import BLOCKS, INVENTORY, LAYERS, Column, explained
 from fmreport.sources import Identity
 
-SELECTION = (
+SELECTION = explained(
+    "taps-and-tables",
     Column("selected", "true or false", "whether the config selects the tap"),
     Column("feeds", "list of text", "types of the layers that read the tap, as `before:` in a config knows them"),
 )

@@ -38,6 +38,8 @@ class Finding:
     caveat: str
     positive: bool
     """Whether something was found."""
+    method: str
+    """Address of the entry on its rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +285,30 @@ class Definition:
     text: str
     """Meaning and source as one line."""
     tables: str
+    method: str
+    """Title of its entry among the methods."""
+    href: str
+    """Its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """One group of entries on how numbers are made."""
+
+    title: str
+    anchor: str
+    """Id of the place where its entries begin."""
+    html: Markup
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A table that travels inside the PDF."""
+    """A file that travels inside the PDF."""
 
     file: str
+    mime: str
+    relationship: str
+    """To the report, as PDF/A names it: `data` or `supplement`."""
     description: str
 
 
@@ -337,8 +356,10 @@ class Page:
     """A sentence: how many layers there are and how many have a tap."""
     missing: tuple[MissingLayer, ...]
     definitions: tuple[Definition, ...]
+    methods_introduction: Markup
+    methods: tuple[Methods, ...]
     empty_note: str
     """A sentence: what an empty field of the tables means."""
     attachments: tuple[Attachment, ...]
     attachments_note: str
-    """A sentence: which tables these are, and where the others lie."""
+    """A sentence: which files these are, and where the other tables lie."""

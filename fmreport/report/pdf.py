@@ -1,4 +1,4 @@
-"""The page as a PDF: Jinja -> Typst -> PDF/A-3a and PDF/UA-1, with the tables attached."""
+"""The page as a PDF: Jinja -> Typst -> PDF/A-3a and PDF/UA-1, with tables and methods attached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typst
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import fonts
-from fmreport.report import environment
+from fmreport.report import environment, methods
 from fmreport.report.build import ATTACHED, Advance, build
 from fmreport.report.page import Page
 from fmreport.store import Run
@@ -48,6 +48,7 @@ def render(
     environment.check_overrides(template_dir)
     page = page or build(run, advance=advance)
     assets = _Assets({f"{name}.csv": _csv(run, name) for name in ATTACHED})
+    assets.files[methods.FILE] = methods.load().text.encode("utf-8")
     source = page_to_typst(page, template_dir, assets)
     with tempfile.TemporaryDirectory(prefix="fmreport-") as folder:
         for name, data in assets.files.items():

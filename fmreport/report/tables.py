@@ -10,7 +10,8 @@ import pandas as pd
 
 from fmreport.blocks import parts
 from fmreport.inventory import summed
-from fmreport.report import page
+from fmreport.records import Column
+from fmreport.report import methods, page
 from fmreport.report.taps import anchors, href, records
 from fmreport.report.wording import (
     DASH,
@@ -62,14 +63,15 @@ PARTS_NOTE = (
     "sees are those of what it hands on."
 )
 _TABLES = ("layers", "summary", "samples", "channels", "histograms", "inventory", "blocks")
-"""Those beside the tables of analyses."""
+"""Those beside the tables of analyses and of controls."""
 
 
 def layer_table(run: Run) -> page.Table:
     """One row per tap, in run order."""
     columns = []
     for label, name, numeric in _COLUMNS:
-        meaning = _plain(run.columns[name].meaning) if name in run.columns else ""
+        column = run.columns["layers"].get(name) or run.columns["summary"][name]
+        meaning = _plain(column.meaning)
         if name == "order":
             meaning = "position in this report, in the order in which the model runs"
         columns.append(page.TableColumn(label, meaning, numeric))
@@ -201,19 +203,28 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 
 
 def definitions(run: Run) -> tuple[page.Definition, ...]:
-    """Every described column, with the tables that have it."""
-    tables = {name: getattr(run, name) for name in _TABLES} | run.analyses
-    holders = {name: set(table.columns) for name, table in tables.items()}
-    return tuple(
-        page.Definition(
-            column.name,
-            {"1": "fraction or index", "": "text"}.get(column.unit, column.unit),
-            _plain(column.meaning),
-            column.source,
-            f"{_plain(column.meaning)} ({column.source})" if column.source else _plain(column.meaning),
-            ", ".join(name for name, held in holders.items() if column.name in held),
-        )
-        for column in run.columns.values()
+    """Every column of every table, one row for tables in which it means the same."""
+    tables = {name: getattr(run, name) for name in _TABLES} | run.analyses | {"controls": run.controls}
+    holders: dict[Column, list[str]] = {}
+    for table, frame in tables.items():
+        known = run.columns[table]
+        for name in frame.columns:
+            if name in known:
+                holders.setdefault(known[name], []).append(table)
+    return tuple(_definition(column, held) for column, held in holders.items())
+
+
+def _definition(column: Column, holders: Sequence[str]) -> page.Definition:
+    meaning = _plain(column.meaning)
+    return page.Definition(
+        name=column.name,
+        unit={"1": "fraction or index", "": "text"}.get(column.unit, column.unit),
+        meaning=meaning,
+        source=column.source,
+        text=f"{meaning} ({column.source})" if column.source else meaning,
+        tables=", ".join(holders),
+        method=methods.load().titles[column.method],
+        href=methods.href(column.method),
     )
 
 

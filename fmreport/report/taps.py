@@ -11,7 +11,7 @@ import pandas as pd
 
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import maps, page
+from fmreport.report import detectors, maps, page
 from fmreport.report.wording import (
     count,
     is_known,
@@ -77,12 +77,13 @@ def sections(
     histograms = dict(list(run.histograms.groupby("tap", sort=False)))
     rows = records(run.layers)
     addresses = anchors([row["tap"] for row in rows])
+    found = detectors.by_tap(run)
     for position, layer in enumerate(rows, 1):
         tap = layer["tap"]
         yield _section(
             run,
             settings,
-            {**summary[tap], **layer, "position": position, "anchor": addresses[tap]},
+            {**summary[tap], **layer, "position": position, "anchor": addresses[tap], "detectors": found.get(tap)},
             channels.get(tap, run.channels.iloc[:0]),
             histograms.get(tap, run.histograms.iloc[:0]),
         )
@@ -115,7 +116,7 @@ def _section(
         sees=seen_sentence(row),
         zeros=zeros_sentence(row["zero_fraction"], row["zeros"], row["zeros_reason"]),
         warnings=tuple(_warnings(row)),
-        stats=tuple(_stats(row, run.columns)),
+        stats=tuple(_stats(row, {**run.columns["layers"], **run.columns["summary"]})),
         histogram=_histogram(row, histogram),
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
@@ -132,8 +133,7 @@ def _warnings(row: Row) -> Iterator[str]:
 
 def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     def stat(name: str, value: str, reason: str = "") -> page.Stat:
-        meaning = columns[name].meaning if name in columns else ""
-        return page.Stat(_LABELS[name], value, meaning, reason)
+        return page.Stat(_LABELS[name], value, columns[name].meaning, reason)
 
     # In fours, as they stand side by side where there is room: indices, values, channels.
     for name in (*_INDICES, "mean", "std"):
@@ -148,6 +148,8 @@ def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     yield page.Stat("parameters", count(row["parameters"]), columns["parameters"].meaning)
     macs = rounded(float(row["macs"])) if is_known(row["macs"]) else "?"
     yield page.Stat("multiply-adds", macs, columns["macs"].meaning)
+    if row["detectors"] is not None:
+        yield page.Stat("detectors", f"{count(row['detectors'])} of {count(row['channels'])}", detectors.MEANING)
 
 
 def _histogram(row: Row, bins: pd.DataFrame) -> page.Histogram | None:

@@ -22,19 +22,28 @@ class Modes:
     kurtosis k (SAS Institute 1990; Pfister et al. 2013); NaN of a constant and of fewer than 4 values."""
 
 
+UNDEFINED = Modes(math.nan, math.nan)
+COARSE = 0.01
+"""Share of the variance that may lie within bins: of values close to their mean, a few bins would look like parts."""
+SOURCES = ("Otsu 1979", "SAS Institute 1990; Pfister et al. 2013")
 NOISE = {"signed": Modes(2 / math.pi, 1 / 3), "relu": Modes(0.744, 0.683)}
 """Of Gaussian noise, and of what a ReLU leaves of it."""
 
 
-def modes(values: np.ndarray, counts: np.ndarray) -> Modes:
-    """Of ascending values `(bins,)`, each so many times; of bins, their middles stand for them."""
-    kept = counts > 0
+def modes(low: np.ndarray, high: np.ndarray, counts: np.ndarray) -> Modes:
+    """Of ascending bins `(bins,)`, whose middles stand for so many values each; an end that is infinite is left out."""
+    kept = (counts > 0) & np.isfinite(low) & np.isfinite(high)
     weight = counts[kept].astype(np.float64)
     n = float(weight.sum())
     if kept.sum() < 2:
-        return Modes(math.nan, math.nan)
-    about = values[kept] - (weight * values[kept]).sum() / n
+        return UNDEFINED
+    # In units of the largest, so that no power of a value leaves float64.
+    largest = np.maximum(np.abs(low[kept]), np.abs(high[kept])).max()
+    scaled, width = (low[kept] / largest + high[kept] / largest) / 2, (high[kept] - low[kept]) / largest
+    about = scaled - (weight * scaled).sum() / n
     second, third, fourth = (float((weight * about**power).sum()) / n for power in (2, 3, 4))
+    if (weight * width**2).sum() / (12 * n) > COARSE * second:
+        return UNDEFINED
     below, sums = np.cumsum(weight)[:-1], np.cumsum(weight * about)[:-1]
     between = sums**2 * (1 / below + 1 / (n - below)) / n
     return Modes(float(between.max()) / second, _bimodality(third / second**1.5, fourth / second**2, n))
