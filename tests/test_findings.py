@@ -135,7 +135,7 @@ def test_a_check_that_could_not_be_made_leaves_it_consistent(changed: dict[str, 
 
 
 def test_without_masks_nothing_of_masks_is_claimed() -> None:
-    made = tables(mask=None, selectivity=pd.DataFrame({"tap": [], "iou": []}))
+    made = tables(mask=None, selectivity=channel().head(0))
     for subject in ("from edges to mask", "the most mask-like tap", "the most mask-like channel"):
         assert about(made, subject).verdict == f.UNTESTED
     assert "no tap has a mask to be read from it" in claim(made).sentence
@@ -177,6 +177,15 @@ def test_the_best_tap_counts_where_no_luck_and_no_other_weights_do_as_well(
     assert said in found.sentence + found.caveat
 
 
+def test_a_tap_that_reads_masks_no_better_than_the_image_does_is_not_claimed() -> None:
+    made = tables()
+    table = made.analyses["progression"]
+    image = table[(table["tap"] == TAPS[-1]) & (table["quantity"] == "mask")].assign(tap=IMAGE)
+    found = about(tables(progression=pd.concat([image, table])), "the most mask-like tap")
+    assert found.verdict == f.REFUTED
+    assert "the colours of the image itself do as well" in found.caveat
+
+
 def channel(**changed: object) -> pd.DataFrame:
     """A selectivity table in which the last tap outlines the mask."""
     iou = np.linspace(0.3, 0.8, 12)
@@ -194,11 +203,12 @@ def outlined(*above: float) -> pd.DataFrame:
     (channel(), outlined(0.1, 0.49), f.SUPPORTED, "Channel 3 of conv11 outlines the foreground best: IoU 0.80"),
     (channel(), outlined(0.1, 0.51), f.REFUTED, "a randomised model does as well"),
     (channel(), outlined(), f.CONSISTENT, "no randomised control was run"),
+    (pd.concat([channel().tail(1).assign(tap=IMAGE), channel()]), outlined(0.1), f.REFUTED, "the colours of the image"),
     (channel(masked=9), outlined(0.1), f.CONSISTENT, "fewer than 10 images with masks"),
     (channel(chosen_again=5), outlined(0.1), f.SUPPORTED, "(on the other half, channel 5)"),
-    (channel(iou_p_best=0.06), outlined(0.1), f.NOTHING, "No channel outlines the foreground"),
+    (channel(iou_p_best=0.03), outlined(0.1), f.NOTHING, "No channel outlines the foreground"),
     (channel(iou=0.2, iou_p_best=0.01), outlined(-1), f.NOTHING, "No channel outlines the foreground"),
-    (channel(draws=15), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
+    (channel(draws=48), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
     (channel(draws=0, iou_p_best=np.nan), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
 ])  # fmt: skip
 def test_the_best_channel_counts_where_no_luck_and_no_other_weights_do_as_well(

@@ -157,9 +157,11 @@ def _frames(evidence: Evidence, tap: str) -> Iterator[pd.DataFrame]:
         if masked:
             foreground = gram[:, one, one + 1 + names.index("mask")]
             made["ceiling iou"] = drawn(evidence.grouped[tap]["overlap"][groups], foreground)
-        for target, (residual, total) in made.items():
-            held = {"group": groups, "positions": gram[:, one, one], "residual": residual, "total": total}
-            yield pd.DataFrame({"tap": tap, "target": target, **held})
+        # One frame for all targets: there are many, and a frame takes longer than what it holds.
+        residual, total = (np.concatenate(errors) for errors in zip(*made.values(), strict=True))
+        held = {"group": np.tile(groups, len(made)), "positions": np.tile(gram[:, one, one], len(made))}
+        target = np.repeat(list(made), len(groups))
+        yield pd.DataFrame({"tap": tap, "target": target, **held, "residual": residual, "total": total})
 
 
 def _read(gram: np.ndarray, channels: int, names: Sequence[str], fold: np.ndarray) -> dict[str, Errors]:
