@@ -13,8 +13,10 @@ from fmreport import tiles
 from fmreport.extract import Extraction, batches
 from fmreport.records import ATTRIBUTION, Tap, Target, Tiles
 
-METHODS = ("Grad-CAM", "gradient-weighted")
+METHODS = ("Grad-CAM", "HiResCAM")
 """The two maps of each tap, in the order in which they are stored."""
+ROUNDING = 1e-5
+"""A mean gradient below so much of its mean magnitude is rounding: before a normalisation over positions it is 0."""
 NO_MAP = "it is no map of rows and columns"
 
 Advance = Callable[[int, int], None]
@@ -41,7 +43,8 @@ class _Seen:
     score: float
     maps: Mapping[str, np.ndarray]
     """By tap, `(H, W, 2)` float32."""
-    gradient: Mapping[str, float]
+    gradient: Mapping[str, tuple[float, float]]
+    """By tap, the largest magnitude of a gradient, and of a channel's mean gradient."""
 
 
 def attribute(
@@ -127,7 +130,7 @@ def _scores(values: Any, target: Target) -> tuple[Any, Any]:
 
 
 def _maps(activations: Any, gradient: Any) -> tuple[Any, Any]:
-    """`(B, H, W, 2)` float32 maps by the `METHODS`, and the gradient's `(B,)` largest magnitude.
+    """`(B, H, W, 2)` float32 maps by the `METHODS`, and `(B, 2)` largest magnitudes: of a gradient, of a mean gradient.
 
     Grad-CAM weighs each channel by the mean of its gradient over positions (Selvaraju et al. 2017, arXiv 1610.02391),
     HiResCAM each activation by its own (Draelos & Carin 2020, arXiv 2011.08891). Both add channels up, and leave out
@@ -136,9 +139,12 @@ def _maps(activations: Any, gradient: Any) -> tuple[Any, Any]:
     from keras import ops
 
     a, g = ops.cast(activations, "float32"), ops.cast(gradient, "float32")
-    weights = ops.mean(g, axis=(1, 2), keepdims=True)
+    size, mean = ops.abs(g), ops.mean(g, axis=(1, 2), keepdims=True)
+    rounding = ops.abs(mean) <= ROUNDING * ops.mean(size, axis=(1, 2), keepdims=True)
+    weights = ops.where(rounding, ops.zeros_like(mean), mean)
     both = ops.stack([ops.sum(a * weights, axis=-1), ops.sum(a * g, axis=-1)], axis=-1)
-    return ops.maximum(both, 0), ops.max(ops.abs(g), axis=(1, 2, 3))
+    largest = [ops.max(each, axis=(1, 2, 3)) for each in (size, ops.abs(weights))]
+    return ops.maximum(both, 0), ops.stack(largest, axis=-1)
 
 
 def _seen(extraction: Extraction, trace: _Trace, names: Sequence[str]) -> Iterator[_Seen]:
@@ -150,26 +156,21 @@ def _seen(extraction: Extraction, trace: _Trace, names: Sequence[str]) -> Iterat
     for part, images in batches(extraction.probes.named(names), extraction.preprocess, batch):
         made = function(*images)
         for i, name in enumerate(part):
-            found = {orders[order]: (maps[i], float(most[i])) for order, (maps, most) in made["taps"].items()}
+            found = {orders[order]: (maps[i], most[i].tolist()) for order, (maps, most) in made["taps"].items()}
             yield _Seen(
                 name,
                 int(made["class"][i]),
                 float(made["score"][i]),
                 {tap: maps for tap, (maps, _) in found.items()},
-                {tap: most for tap, (_, most) in found.items()},
+                {tap: (most[0], most[1]) for tap, (_, most) in found.items()},
             )
 
 
 def _row(tap: str, seen: _Seen, reason: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"tap": tap, "probe": seen.probe, "class": seen.channel, "score": seen.score}
-    largest = [np.nan] * len(METHODS) if reason else seen.maps[tap].max(axis=(0, 1)).tolist()
-    return {
-        **row,
-        "grad_cam": largest[0],
-        "gradient_weighted": largest[1],
-        "gradient": np.nan if reason else seen.gradient[tap],
-        "reason": reason,
-    }
+    asked = {"tap": tap, "probe": seen.probe, "class": seen.channel, "score": seen.score}
+    found = [*seen.maps[tap].max(axis=(0, 1)).tolist(), *seen.gradient[tap]] if not reason else [np.nan] * 4
+    named = dict(zip(("grad_cam", "hirescam", "gradient", "mean_gradient"), found, strict=True))
+    return {**asked, **named, "reason": reason}
 
 
 def _is_map(tap: Tap) -> bool:

@@ -125,7 +125,8 @@ def run(
             displayed=displayed,
             channel_rule=_rule(config, probe_set, displayed),
             versions={name: version(name) for name in PACKAGES},
-            target="" if decided is None else decided.sentence,
+            target=decided.sentence if decided else "",
+            score=decided.score if decided else "",
             notes=(
                 *probe_set.notes,
                 *model.notes,

@@ -142,9 +142,14 @@ class Target:
 
     @property
     def sentence(self) -> str:
-        """What stands for the decision, as part of a sentence: one number per image."""
+        """The decision, as part of a sentence."""
         which = "the highest class" if self.channel is None else f"class {self.channel}"
-        return f"{which} of {self.tap.name}{', mean over its positions' if self.is_map else ''}"
+        return f"{which} of {self.tap.name}"
+
+    @property
+    def score(self) -> str:
+        """The one number per image that stands for it, as part of a sentence."""
+        return f"{self.sentence}{', mean over its positions' if self.is_map else ''}"
 
 
 IMAGE = "(image)"
@@ -305,15 +310,16 @@ ATTRIBUTION = (
     Column("tap", "", "name of the tap"),
     Column("probe", "", "name of the probe"),
     Column("class", "count", "place of the class that is asked about among the target's channels, from 0"),
-    Column("score", "activation", "the number that is taken apart: see `target` in the manifest"),
+    Column("score", "activation", "what is attributed: the class's value, of a map its mean over positions"),
     Column("grad_cam", "activation", "largest value of Grad-CAM", "Selvaraju et al. 2017, arXiv 1610.02391"),
     Column(
-        "gradient_weighted",
+        "hirescam",
         "activation",
-        "largest value of the gradient-weighted activation (HiResCAM)",
+        "largest value of HiResCAM, the gradient-weighted activation",
         "Draelos & Carin 2020, arXiv 2011.08891",
     ),
     Column("gradient", "1", "largest magnitude of the score's gradient by an activation of the tap"),
+    Column("mean_gradient", "1", "largest magnitude of its mean over positions, of any channel; rounding counts as 0"),
     Column("reason", "", "why there is no gradient"),
 )
 
@@ -361,6 +367,8 @@ class Facts:
     """A sentence: how the shown channels were chosen, and on which images."""
     versions: dict[str, str]
     target: str = ""
-    """What stands for the model's decision, as part of a sentence; empty where the config has no target."""
+    """What the model decides, as part of a sentence: `Target.sentence`; empty where the config has no target."""
+    score: str = ""
+    """The one number per image that stands for it: `Target.score`."""
     notes: tuple[str, ...] = field(default=())
     """Warnings a reader must see: skipped images, NaN or Inf, layers without a tap."""

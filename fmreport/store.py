@@ -46,7 +46,9 @@ TABLES = {
     "attribution": "attribution.csv",
 }
 
-TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *ATTRIBUTION, *analysis.columns()) if not column.unit)
+TEXT = tuple(
+    column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *ATTRIBUTION, *analysis.columns()) if not column.unit
+)
 """Columns of the CSV tables that hold text."""
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What a damaged file of a run can make its readers raise."""

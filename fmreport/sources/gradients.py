@@ -16,6 +16,10 @@ SATURATING = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid
 PASSES = ("Identity", "IdentityN", "Transpose", "Reshape", "Squeeze", "ExpandDims", "EnsureShape", "Cast")
 """Operations that hand on what they read first."""
 
+REFUSED = (LookupError, ValueError, TypeError, AttributeError, RuntimeError, tf.errors.OpError)
+"""What TensorFlow raises on its way through operations whose gradient it does not know: those of a saved graph may also
+lack what the gradient of a loop or of a function is made from."""
+
 
 def gradients(score: Any, activations: Sequence[Any]) -> list[Any]:
     """Of a number by each of the activations, in their layout; in place of it, as text, why there is none."""
@@ -50,7 +54,7 @@ def _origin(activations: Any) -> Any:
 def _by_origins(score: Any, tensors: Sequence[Any]) -> list[Any]:
     try:
         found = tf.gradients(score, list(tensors))
-    except Exception as error:  # whatever operations raise whose gradient is not known
+    except REFUSED as error:
         if len(tensors) == 1:
             return [f"TensorFlow has no gradient for an operation between it and the target: {summary(error)}"]
         # Only what lies before the operation is lost.
