@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from fmreport import tiles
+from fmreport.errors import SourceError
 from fmreport.extract import Extraction, batches
 from fmreport.records import ATTRIBUTION, Tap, Target, Tiles
 
 METHODS = ("Grad-CAM", "HiResCAM")
 """The two maps of each tap, in the order in which they are stored."""
-ROUNDING = 1e-5
-"""A mean gradient below so much of its mean magnitude is rounding: before a normalisation over positions it is 0."""
+ROUNDING = 1e-4
+"""Mean gradients below so much of the mean magnitude, each the largest of any channel, are rounding: before a
+normalisation over positions they are 0."""
 NO_MAP = "it is no map of rows and columns"
 
 Advance = Callable[[int, int], None]
@@ -61,9 +63,14 @@ def attribute(
     """
     trace = _Trace(target, [tap for tap in extraction.taps if _is_map(tap)])
     seen = []
-    for done, each in enumerate(_seen(extraction, trace, displayed), start=1):
-        seen.append(each)
-        advance(done, len(displayed))
+    try:
+        for done, each in enumerate(_seen(extraction, trace, displayed), start=1):
+            seen.append(each)
+            advance(done, len(displayed))
+    except SourceError as error:
+        # The model itself has been measured: what fails is a gradient, such as a grouped convolution's on CPUs.
+        rows = [_unseen(tap.name, probe, str(error)) for tap in extraction.taps for probe in displayed]
+        return Attribution(_table(rows), {}, "")
     made = {
         tap.name: tiles.together(
             tap,
@@ -77,7 +84,7 @@ def attribute(
     }
     reasons = {tap.name: NO_MAP for tap in extraction.taps if not _is_map(tap)} | trace.reasons
     rows = [_row(tap.name, each, reasons.get(tap.name, "")) for tap in extraction.taps for each in seen]
-    return Attribution(pd.DataFrame(rows, columns=[column.name for column in ATTRIBUTION]), made, trace.note)
+    return Attribution(_table(rows), made, trace.note)
 
 
 class _Trace:
@@ -140,7 +147,10 @@ def _maps(activations: Any, gradient: Any) -> tuple[Any, Any]:
 
     a, g = ops.cast(activations, "float32"), ops.cast(gradient, "float32")
     size, mean = ops.abs(g), ops.mean(g, axis=(1, 2), keepdims=True)
-    rounding = ops.abs(mean) <= ROUNDING * ops.mean(size, axis=(1, 2), keepdims=True)
+    # A channel that is 0 adds nothing, whatever its weight.
+    mean = ops.where(ops.max(ops.abs(a), axis=(1, 2), keepdims=True) > 0, mean, ops.zeros_like(mean))
+    most = ops.max(ops.mean(size, axis=(1, 2), keepdims=True), axis=-1, keepdims=True)
+    rounding = ops.max(ops.abs(mean), axis=-1, keepdims=True) <= ROUNDING * most
     weights = ops.where(rounding, ops.zeros_like(mean), mean)
     both = ops.stack([ops.sum(a * weights, axis=-1), ops.sum(a * g, axis=-1)], axis=-1)
     largest = [ops.max(each, axis=(1, 2, 3)) for each in (size, ops.abs(weights))]
@@ -171,6 +181,15 @@ def _row(tap: str, seen: _Seen, reason: str) -> dict[str, Any]:
     found = [*seen.maps[tap].max(axis=(0, 1)).tolist(), *seen.gradient[tap]] if not reason else [np.nan] * 4
     named = dict(zip(("grad_cam", "hirescam", "gradient", "mean_gradient"), found, strict=True))
     return {**asked, **named, "reason": reason}
+
+
+def _unseen(tap: str, probe: str, reason: str) -> dict[str, Any]:
+    return {"tap": tap, "probe": probe, "reason": f"its gradients cannot be computed here: {reason}"}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=[column.name for column in ATTRIBUTION])
+    return table.astype({"class": "Int64"})
 
 
 def _is_map(tap: Tap) -> bool:

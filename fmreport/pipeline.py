@@ -24,7 +24,7 @@ from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
-from fmreport.records import IMAGE, Facts, Layer, Tap
+from fmreport.records import IMAGE, Facts, Layer
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
 from fmreport.report.environment import check_overrides

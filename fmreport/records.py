@@ -319,14 +319,18 @@ ATTRIBUTION = (
         "Draelos & Carin 2020, arXiv 2011.08891",
     ),
     Column("gradient", "1", "largest magnitude of the score's gradient by an activation of the tap"),
-    Column("mean_gradient", "1", "largest magnitude of its mean over positions, of any channel; rounding counts as 0"),
+    Column(
+        "mean_gradient",
+        "1",
+        "largest magnitude of its mean over positions, of any channel that is not 0 there; rounding counts as 0",
+    ),
     Column("reason", "", "why there is no gradient"),
 )
 
 
 OPTIONAL = (
-    "class", "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products", "rf_height",
-    "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
+    "class", "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products",
+    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""
 

@@ -14,7 +14,7 @@ from fmreport.figures import mosaics, png
 from fmreport.records import Tiles
 from fmreport.report import page
 from fmreport.report.maps import Settings
-from fmreport.report.wording import number, plural
+from fmreport.report.wording import full_stop, number, plural
 from fmreport.store import Run
 
 TAGS = {
@@ -47,8 +47,7 @@ def introduction(run: Run) -> tuple[str, ...]:
 
 def missing(run: Run, tap: str) -> str:
     """Why a tap has no attribution, as a sentence; empty where the run has no target."""
-    rows = _rows(run, tap)
-    return f"No attribution: {rows['reason'].iloc[0]}." if len(rows) else ""
+    return full_stop(f"No attribution: {_rows(run, tap)['reason'].iloc[0]}") if run.facts.target else ""
 
 
 def section(run: Run, tap: str, settings: Settings) -> page.Attribution | None:
