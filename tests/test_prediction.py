@@ -87,7 +87,7 @@ def predicted(table: Any) -> dict[str, float]:
 def test_the_models_own_map_is_read_where_it_is_held_and_not_where_it_is_not(model: KerasModel) -> None:
     table = Progression().table(evidence(extraction(model, decides(model))))
     scores = predicted(table)
-    assert list(scores) == [IMAGE, "red", "halves", "decides", "green"]
+    assert set(scores) == {IMAGE, "red", "halves", "decides", "green"}
     # A straight line through the channel that decides says most of a step, the other channel nothing.
     assert min(scores["red"], scores["halves"], scores["decides"]) > 0.5
     assert scores["green"] < 0.1
