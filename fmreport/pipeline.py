@@ -285,9 +285,7 @@ def _evidence(
     assert scenes is not None
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in extraction.taps))
-    return Evidence(
-        names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected
-    )
+    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected)
 
 
 def _attributed(

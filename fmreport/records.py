@@ -307,24 +307,27 @@ BLOCKS = explained(
 
 
 ATTRIBUTION = (
-    Column("tap", "", "name of the tap"),
-    Column("probe", "", "name of the probe"),
-    Column("class", "count", "place of the class that is asked about among the target's channels, from 0"),
-    Column("score", "activation", "what is attributed: the class's value, of a map its mean over positions"),
-    Column("grad_cam", "activation", "largest value of Grad-CAM", "Selvaraju et al. 2017, arXiv 1610.02391"),
-    Column(
-        "hirescam",
-        "activation",
-        "largest value of HiResCAM, the gradient-weighted activation",
-        "Draelos & Carin 2020, arXiv 2011.08891",
+    TAP,
+    Column("probe", "", "name of the probe", method="taps-and-tables"),
+    *explained(
+        "attribution",
+        Column("class", "count", "place of the class that is asked about among the target's channels, from 0"),
+        Column("score", "activation", "what is attributed: the class's value, of a map its mean over positions"),
+        Column("grad_cam", "activation", "largest value of Grad-CAM", "Selvaraju et al. 2017, arXiv 1610.02391"),
+        Column(
+            "hirescam",
+            "activation",
+            "largest value of HiResCAM, the gradient-weighted activation",
+            "Draelos & Carin 2020, arXiv 2011.08891",
+        ),
+        Column("gradient", "1", "largest magnitude of the score's gradient by an activation of the tap"),
+        Column(
+            "mean_gradient",
+            "1",
+            "largest magnitude of its mean over positions, of any channel that is not 0 there; rounding counts as 0",
+        ),
+        Column("reason", "", "why there is no gradient"),
     ),
-    Column("gradient", "1", "largest magnitude of the score's gradient by an activation of the tap"),
-    Column(
-        "mean_gradient",
-        "1",
-        "largest magnitude of its mean over positions, of any channel that is not 0 there; rounding counts as 0",
-    ),
-    Column("reason", "", "why there is no gradient"),
 )
 
 
