@@ -8,7 +8,7 @@ from itertools import chain
 from fmreport import analysis
 from fmreport.analysis.progression import CONTROLS
 from fmreport.measures import Level, Measure, load, summary
-from fmreport.records import BLOCKS, INVENTORY, LAYERS, TAP, TAP_OR_IMAGE, Column, explained
+from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS, TAP, TAP_OR_IMAGE, Column, explained
 
 PROBE, CHANNEL = explained(
     "taps-and-tables",
@@ -37,6 +37,7 @@ def described() -> dict[str, dict[str, Column]]:
         "histograms": (TAP, *BIN, *of_bins),
         **{name: made.columns for name, made in analysis.load().items()},
         "controls": CONTROLS,
+        "attribution": ATTRIBUTION,
     }
     return {table: {column.name: column for column in columns} for table, columns in tables.items()}
 

@@ -15,10 +15,10 @@ from fmreport.measures import Measure, Sum, derive, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
 from fmreport.measures.draw import Draw
 from fmreport.measures.gather import gather, groups
-from fmreport.measures.scene import Scene
+from fmreport.measures.scene import PREDICTION, Scene, foreground
 from fmreport.probes import Preprocess, ProbeSet
 from fmreport.probes.scenes import COLOURS, Scenes
-from fmreport.records import IMAGE, Tap
+from fmreport.records import IMAGE, Tap, Target
 from fmreport.sources import TappableModel
 
 Advance = Callable[[int, int], None]
@@ -111,6 +111,15 @@ class Extraction:
     scenes: Scenes | None = None
     """What measures of maps compare with; without it they are not taken."""
     measures: Sequence[Measure] = field(default_factory=load)
+    target: Target | None = None
+    """What the model decides; its own map, where it is one, is compared with as well."""
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """What maps are compared with: the planes of the scenes, `kept` left out, and the model's own prediction."""
+        if self.scenes is None:
+            return ()
+        return (*self.scenes.planes[1:], *([PREDICTION] if self.target is not None and self.target.is_map else []))
 
     def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
         """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
@@ -173,7 +182,8 @@ class Extraction:
     def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[..., dict[str, Parts]]:
         planes = () if self.scenes is None else self.scenes.planes
         inputs = Inputs(self.preprocess.size, self.batch, planes)
-        return measuring(self.model, taps, self.measures, inputs, careful=careful)
+        target = self.target if self.target is not None and self.target.is_map else None
+        return measuring(self.model, taps, self.measures, inputs, target=target, careful=careful)
 
     def _sums(self, per: str) -> list[Sum]:
         return [s for measure in self.measures for s in measure.sums if s.per == per]
@@ -268,17 +278,22 @@ def measuring(
     measures: Sequence[Measure],
     inputs: Inputs,
     *,
+    target: Target | None = None,
     careful: bool = False,
 ) -> Callable[..., dict[str, Parts]]:
-    """A function from images `(batch, H, W, C)`, and scenes, to each tap's sums, `(batch, ...)` by the sums' names."""
+    """A function from images `(batch, H, W, C)`, and scenes, to each tap's sums, `(batch, ...)` by the sums' names.
+
+    With a target that is a map, what the model decides is a plane of the scenes.
+    """
     order: list[tuple[str, ...]] = []
     twin: dict[str, str] = {}
     batch = inputs.batch
 
     def then(made: Mapping[str, Any], *beside: Any) -> list[dict[str, Any]]:
-        tensors, scene = dict(made), None
+        tensors, scene = {tap.name: made[tap.name] for tap in of_model}, None
         if beside:
-            scene = Scene(beside[0], inputs.planes)
+            prediction = None if target is None else foreground(made[target.tap.name], target)
+            scene = Scene(beside[0], inputs.planes, prediction)
             tensors[IMAGE] = beside[0][..., -len(COLOURS) :]
         # A scope and the last layer in it hold the same tensor, which is measured once.
         first = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
@@ -289,7 +304,8 @@ def measuring(
 
     shapes_beside = [(batch, *inputs.size, len(inputs.planes))] if inputs.planes else []
     of_model = [tap for tap in taps if tap.name != IMAGE]
-    function = model.tapped(of_model, then, size=inputs.size, batch=batch, beside=shapes_beside)
+    beyond = [target.tap] if target is not None and target.tap not in of_model else []
+    function = model.tapped([*of_model, *beyond], then, size=inputs.size, batch=batch, beside=shapes_beside)
 
     def parts(*arrays: np.ndarray) -> dict[str, Parts]:
         separate: dict[str, Parts] = {}

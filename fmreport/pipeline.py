@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from fmreport import analysis, figures, layers, probes, sources, tiles
+from fmreport import analysis, attribution, figures, layers, probes, sources, target, tiles
 from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
@@ -24,7 +24,7 @@ from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
-from fmreport.records import IMAGE, Facts, Layer, Tap
+from fmreport.records import IMAGE, Facts, Layer
 from fmreport.report import html, pdf
 from fmreport.report.build import build, key_figures
 from fmreport.report.environment import check_overrides
@@ -98,20 +98,22 @@ def run(
         preprocess = preprocessing(config, model)
         inventory, all_taps = model.inventory(preprocess.size)
         taps = layers.select(config, all_taps)
+        decided = target.resolve(config, all_taps)
     batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
     if config.batch and not model.batch:
         batch = min(config.batch, len(probe_set))
     scenes = Scenes(probe_set, preprocess, seed=config.seed)
-    extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes)
+    extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes, target=decided)
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
     dissected = _dissected(extraction, config, watch)
     randomised = _randomised(extraction, config.controls.randomised, displayed, watch)
-    evidence = _evidence(tables, taps, scenes, dissected)
+    evidence = _evidence(tables, extraction, dissected)
     with drafting(destination, force=force) as draft:
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
             _write_pictures(draft, probe_set, displayed)
+        attributed = _attributed(draft, extraction, config, displayed, watch)
         facts = Facts(
             name=config.name,
             release=config.release,
@@ -123,13 +125,21 @@ def run(
             displayed=displayed,
             channel_rule=_rule(config, probe_set, displayed),
             versions={name: version(name) for name in PACKAGES},
-            notes=(*probe_set.notes, *model.notes, *_notes(tables, inventory), *readability.unread(evidence)),
+            target=decided.sentence if decided else "",
+            score=decided.score if decided else "",
+            notes=(
+                *probe_set.notes,
+                *model.notes,
+                *_notes(tables, inventory),
+                *readability.unread(evidence),
+                *attributed,
+            ),
         )
         listed = layers_table(taps, preprocess.size)
         _write_tables(draft, tables, listed, inventory)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
-        controls = [(_evidence(each, taps, scenes), _summary(listed, each)) for each in randomised]
+        controls = [(_evidence(each, extraction), _summary(listed, each)) for each in randomised]
         draft.write_table("controls", progression.controls(controls))
         if config.report.template:
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
@@ -269,11 +279,30 @@ def _dissected(extraction: Extraction, config: Config, watch: Watch) -> dict[str
 
 
 def _evidence(
-    tables: Tables, taps: Sequence[Tap], scenes: Scenes, dissected: Mapping[str, Dissected] = MappingProxyType({})
+    tables: Tables, extraction: Extraction, dissected: Mapping[str, Dissected] = MappingProxyType({})
 ) -> Evidence:
+    scenes = extraction.scenes
+    assert scenes is not None
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
-    names = (IMAGE, *(tap.name for tap in taps))
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, scenes.planes[1:], scenes.seed, dissected)
+    names = (IMAGE, *(tap.name for tap in extraction.taps))
+    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected)
+
+
+def _attributed(
+    draft: Draft, extraction: Extraction, config: Config, displayed: Sequence[str], watch: Watch
+) -> list[str]:
+    """Writes what the target's score owes to each tap, where there is a target; returns notes for the reader."""
+    if extraction.target is None:
+        return []
+    with watch.stage("Attributing") as advance:
+        made = attribution.attribute(
+            extraction, extraction.target, displayed, longest=config.figures.tile, advance=advance
+        )
+        for tap in extraction.taps:
+            if tap.name in made.tiles:
+                draft.write_tiles(tap.order, made.tiles[tap.name], attribution=True)
+        draft.write_table("attribution", made.table)
+    return [made.note] if made.note else []
 
 
 def _write_maps(

@@ -105,6 +105,8 @@ class Tap:
     """Paths of the layers that read this tensor; empty where the model returns it, and where nobody does."""
     is_map: bool = True
     """Whether its spatial axes are rows and columns; False also where there are not two."""
+    returned: int = 0
+    """Which of the tensors that the model returns this is, from 1; 0 where it returns others."""
 
     @property
     def channels(self) -> int:
@@ -120,6 +122,34 @@ class Tap:
     def elements(self) -> int:
         """Values per image."""
         return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a model decides: a class, which is a channel of one of its taps."""
+
+    tap: Tap
+    """`(K,)` of a vector, or `(H, W, K)`."""
+    channel: int | None
+    """From 0; None: the highest of each image."""
+    threshold: float = 0.5
+    """Of a map with one channel: foreground lies above it."""
+
+    @property
+    def is_map(self) -> bool:
+        """Whether each position is decided on its own; a map of one position decides as a vector does."""
+        return self.tap.elements > self.tap.channels
+
+    @property
+    def sentence(self) -> str:
+        """The decision, as part of a sentence."""
+        which = "the highest class" if self.channel is None else f"class {self.channel}"
+        return f"{which} of {self.tap.name}"
+
+    @property
+    def score(self) -> str:
+        """The one number per image that stands for it, as part of a sentence."""
+        return f"{self.sentence}{', mean over its positions' if self.is_map else ''}"
 
 
 IMAGE = "(image)"
@@ -276,9 +306,34 @@ BLOCKS = explained(
 )
 
 
+ATTRIBUTION = (
+    TAP,
+    Column("probe", "", "name of the probe", method="taps-and-tables"),
+    *explained(
+        "attribution",
+        Column("class", "count", "place of the class that is asked about among the target's channels, from 0"),
+        Column("score", "activation", "what is attributed: the class's value, of a map its mean over positions"),
+        Column("grad_cam", "activation", "largest value of Grad-CAM", "Selvaraju et al. 2017, arXiv 1610.02391"),
+        Column(
+            "hirescam",
+            "activation",
+            "largest value of HiResCAM, the gradient-weighted activation",
+            "Draelos & Carin 2020, arXiv 2011.08891",
+        ),
+        Column("gradient", "1", "largest magnitude of the score's gradient by an activation of the tap"),
+        Column(
+            "mean_gradient",
+            "1",
+            "largest magnitude of its mean over positions, of any channel that is not 0 there; rounding counts as 0",
+        ),
+        Column("reason", "", "why there is no gradient"),
+    ),
+)
+
+
 OPTIONAL = (
-    "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products", "rf_height",
-    "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
+    "class", "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products",
+    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""
 
@@ -318,5 +373,9 @@ class Facts:
     channel_rule: str
     """A sentence: how the shown channels were chosen, and on which images."""
     versions: dict[str, str]
+    target: str = ""
+    """What the model decides, as part of a sentence: `Target.sentence`; empty where the config has no target."""
+    score: str = ""
+    """The one number per image that stands for it: `Target.score`."""
     notes: tuple[str, ...] = field(default=())
     """Warnings a reader must see: skipped images, NaN or Inf, layers without a tap."""

@@ -23,7 +23,7 @@ import pandas as pd
 
 from fmreport import analysis, columns
 from fmreport.errors import StoreError, nearest
-from fmreport.records import BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
+from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
 
 T = TypeVar("T")
 
@@ -32,6 +32,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 PICTURES = "maps/probes.npz"
 TILES = "maps/{:04d}.npz"
+ATTRIBUTED = "maps/{:04d}_attribution.npz"
 TABLES = {
     "layers": "layers.csv",
     "inventory": "inventory.csv",
@@ -42,9 +43,12 @@ TABLES = {
     "histograms": "histograms.parquet",
     **{name: f"{name}.csv" for name in analysis.ANALYSES},
     "controls": "controls.csv",
+    "attribution": "attribution.csv",
 }
 
-TEXT = tuple(column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *analysis.columns()) if not column.unit)
+TEXT = tuple(
+    column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *ATTRIBUTION, *analysis.columns()) if not column.unit
+)
 """Columns of the CSV tables that hold text."""
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 """What a damaged file of a run can make its readers raise."""
@@ -69,9 +73,10 @@ class Draft:
         data = table.to_csv(index=False, lineterminator="\n").encode() if as_csv else table.to_parquet(index=False)
         self.write(f"tables/{file}", data)
 
-    def write_tiles(self, order: int, tiles: Tiles) -> None:
-        """Writes the maps of one tap, named by its place in the model."""
-        self.write(TILES.format(order), _npz({name: value for name, value in asdict(tiles).items() if name != "tap"}))
+    def write_tiles(self, order: int, tiles: Tiles, *, attribution: bool = False) -> None:
+        """Writes the maps of one tap, named by its place in the model; with `attribution`, those of its attribution."""
+        path = (ATTRIBUTED if attribution else TILES).format(order)
+        self.write(path, _npz({name: value for name, value in asdict(tiles).items() if name != "tap"}))
 
     def write_pictures(self, pictures: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> None:
         """Writes the probes' pictures `(h, w, 3)` uint8 and masks `(h, w)` uint8 by the probes' names."""
@@ -279,6 +284,13 @@ class Run:
         """Quantities of the table `progression` with randomised weights, one row per seed, tap and quantity."""
         return self.table("controls")
 
+    @cached_property
+    def attribution(self) -> pd.DataFrame:
+        """One row per tap and displayed probe; without a row where the config has no target."""
+        if not self.facts.target:
+            return pd.DataFrame(columns=[column.name for column in ATTRIBUTION])
+        return self.table("attribution")
+
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
         for path, digest in self._manifest.get("outputs", {}).items():
@@ -303,10 +315,17 @@ class Run:
 
     def tiles(self, tap: str) -> Tiles | None:
         """The shown maps of a tap; None where it has no maps. Raises `StoreError` for a tap that the run has not."""
+        return self._tiles(tap, TILES)
+
+    def attributed(self, tap: str) -> Tiles | None:
+        """The maps of a tap's attribution, its channels those of `fmreport.attribution.METHODS`; None as for tiles."""
+        return self._tiles(tap, ATTRIBUTED)
+
+    def _tiles(self, tap: str, file: str) -> Tiles | None:
         orders = dict(zip(self.layers["tap"], self.layers["order"], strict=True))
         if tap not in orders:
             raise StoreError(f"{self.folder} has no tap {tap!r}", fix=nearest(tap, orders))
-        path = self.folder / TILES.format(int(orders[tap]))
+        path = self.folder / file.format(int(orders[tap]))
         if not path.exists():
             return None
         return _read(path, lambda found: _read_tiles(found, tap))

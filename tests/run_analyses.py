@@ -19,11 +19,12 @@ def empty() -> dict[str, pd.DataFrame]:
     return {name: _table(name, {}) for name in analysis.ANALYSES}
 
 
-def analyses(maps: Sequence[str], images: int) -> dict[str, pd.DataFrame]:
-    """What `images` probes with masks could have told of these taps, first to last."""
+def analyses(maps: Sequence[str], images: int, *, predicted: bool = False) -> dict[str, pd.DataFrame]:
+    """What `images` probes with masks could have told of these taps, first to last; of a model that predicts a map."""
     taps = (IMAGE, *maps)
     depth = np.linspace(0, 1, len(taps))
     courses = {"edge": 0.7 - 0.6 * depth, "mask": 0.1 + 0.7 * depth, **dict.fromkeys(NULLS, 0 * depth)}
+    courses |= {"prediction": depth} if predicted else {}
     read = _readability(taps, courses, images)
     rng = np.random.default_rng(0)
     table = {
@@ -94,7 +95,8 @@ def _progression(taps: tuple[str, ...], read: pd.DataFrame, images: int) -> pd.D
                 }
             )
         )
-    return pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True)
+    return table[table["value"].notna()].reset_index(drop=True)
 
 
 def _table(name: str, values: dict[str, object]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from fmreport import columns
 from fmreport.blocks import blocks
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
+    ATTRIBUTION,
     Column,
     Facts,
     Layer,
@@ -57,11 +58,17 @@ class SyntheticRun:
     all_masks: dict[str, np.ndarray]
     analyses: dict[str, pd.DataFrame]
     controls: pd.DataFrame
+    attribution: pd.DataFrame = field(default_factory=pd.DataFrame)
+    all_attributed: dict[str, Tiles] = field(default_factory=dict)
     columns: dict[str, dict[str, Column]] = field(default_factory=columns.described)
 
     def tiles(self, tap: str) -> Tiles | None:
         """The maps of one tap, or None where it has no map."""
         return self.all_tiles.get(tap)
+
+    def attributed(self, tap: str) -> Tiles | None:
+        """The attribution of one tap, or None where it has none."""
+        return self.all_attributed.get(tap)
 
     def pictures(self) -> dict[str, np.ndarray]:
         """Every displayed probe, (h, w, 3) uint8."""
@@ -110,6 +117,32 @@ def small_run() -> SyntheticRun:
     )
     run.facts = replace(run.facts, notes=notes)
     return run
+
+
+def with_target(run: SyntheticRun) -> SyntheticRun:
+    """The same run of a config with a target: its first map has no gradient, its second two maps of every kind."""
+    first, *others = run.all_tiles
+    probes = run.facts.displayed
+    rng = np.random.default_rng(4)
+    made = {}
+    rows = []
+    for tap in run.layers["tap"]:
+        reason = "the target does not depend on it" if tap == first else "it is no map of rows and columns"
+        if tap in others:
+            grid, reason = run.all_tiles[tap].grid, ""
+            values = rng.integers(0, 256, (len(probes), 2, *np.minimum(grid, 16))).astype(np.uint8)
+            values[:, :, 0, 0] = 255
+            high = np.full(values.shape[:2], 0.125, np.float32)
+            high[0] = values[0] = 0
+            made[tap] = Tiles(tap, probes, np.arange(2), np.ones(2, bool), values, 0 * high, high, grid)
+        for i, probe in enumerate(probes):
+            found = (np.nan,) * 4 if reason else (0.0, 0.0, 1.0, 0.0) if i == 0 else (0.125, 0.125, 1.0, 0.5)
+            rows.append((tap, probe, i, 0.25 + i, *found, reason))
+    table = pd.DataFrame(rows, columns=[column.name for column in ATTRIBUTION])
+    sentence = "class 0 of head/conv"
+    facts = replace(run.facts, target=sentence, score=f"{sentence}, mean over its positions")
+    told = run_analyses.analyses(list(run.all_tiles), len(probes), predicted=True)
+    return replace(run, facts=facts, attribution=table, all_attributed=made, analyses=told)
 
 
 def _sd_unet_taps(size: int = 160, width: int = 32) -> list[TapSpec]:

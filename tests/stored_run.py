@@ -63,6 +63,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "channels": pd.DataFrame({**rows, "silent": rng.random(3 * count) < 0.5}),
         "histograms": pd.DataFrame({"tap": NAMES, "low": awkward, "count": np.arange(count) + 2**60}),
         **{name: pd.DataFrame({"tap": NAMES, "value": awkward}) for name in (*ANALYSES, "controls")},
+        "attribution": pd.DataFrame({"tap": NAMES, "probe": NAMES, "class": sizes, "grad_cam": awkward}),
     }
 
 

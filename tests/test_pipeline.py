@@ -179,3 +179,35 @@ def test_a_damaged_run_is_not_rendered_as_if_it_were_whole(folder: Path, tmp_pat
     (made.folder / "NOTES.md").write_text("mine")
     pipeline.render(made.folder)
     assert (made.folder / "NOTES.md").read_text() == "mine"
+
+
+def test_a_target_is_attributed_to_every_map_and_the_report_is_made_again_from_the_folder_alone(folder: Path) -> None:
+    made = [
+        fmreport.run(folder / "tiny.yaml", out=folder / out, overrides=["target.class=predicted"])
+        for out in ("decided", "again")
+    ]
+    # Not all files: Keras numbers an input without a name.
+    first, second = ({path.name: path.read_bytes() for path in each.folder.rglob("*attribution*")} for each in made)
+    assert len(first) == 4
+    assert first == second
+    table = made[0].attribution
+    reasons = table.groupby("tap", sort=False)["reason"].first().to_dict()
+    assert list(reasons) == ["stem", "pool", "body/conv", "mean", "head"]
+    assert [tap for tap, reason in reasons.items() if not reason] == ["stem", "pool", "body/conv"]
+    tiles = made[0].attributed("stem")
+    assert tiles is not None
+    assert tiles.values.shape == (2, 2, 24, 24)
+    assert made[0].attributed("head") is None
+    page = made[0].report.read_text(encoding="utf-8")
+    assert "Grad-CAM and HiResCAM of the highest class of head: all channels together; 24 × 24 pixels" in page
+    made[0].report.unlink()
+    assert pipeline.render(made[0].folder).report.read_text(encoding="utf-8") == page
+
+
+def test_without_a_target_a_run_holds_nothing_of_it(run: Run) -> None:
+    names = {path.name for path in run.folder.rglob("*.*")}
+    assert not [name for name in names if "attribution" in name]
+    assert len(run.attribution) == 0
+    assert "reason" in run.attribution
+    assert run.attributed("stem") is None
+    assert "prediction" not in set(run.analyses["progression"]["quantity"])

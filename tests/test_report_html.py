@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
-from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run
+from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run, with_target
 
 from fmreport.errors import RenderError
 from fmreport.report import build, environment, html
@@ -479,3 +479,52 @@ def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_pa
     assert "report.html.j2" in caught.value.fix
     with pytest.raises(RenderError, match="is no folder"):
         html.render(small_run(), template_dir=tmp_path / "missing", budget_mb=10)
+
+
+@pytest.fixture(scope="module")
+def attributed() -> Document:
+    return Document(html.render(with_target(small_run()), template_dir=None, budget_mb=10))
+
+
+def test_attribution_stands_beside_the_maps_of_each_tap_with_target_methods_ranges_and_limits(
+    attributed: Document,
+) -> None:
+    text = " ".join("".join(attributed.text).split())
+    score = "class 0 of head/conv, mean over its positions"
+    assert f"Grad-CAM and HiResCAM of {score}: all channels together; 12 × 18 pixels, drawn at" in text
+    assert "Correlational: the slope of a score, not what the model would answer without a region." in text
+    assert f"The score is {score}." in text
+    assert "0–0.12" in text
+    assert "cat 0.25" in text.replace("0.250", "0.25")
+    strips = [image["alt"] or "" for image in attributed.named("img") if "Attribution at" in (image["alt"] or "")]
+    taps = len(small_run().all_tiles) - 1
+    assert len(strips) == taps * 2
+    assert "Attribution at one on coffee: Grad-CAM 0–0.12; HiResCAM 0–0.12" in strips
+    assert "Attribution at one on cat: Grad-CAM mean 0; HiResCAM none above 0" in strips
+
+
+def test_a_tap_without_a_gradient_says_why_and_a_run_without_a_target_says_nothing(
+    attributed: Document, document: Document
+) -> None:
+    assert "No attribution: the target does not depend on it." in "".join(attributed.text)
+    for word in ("ttribution", "Grad-CAM", "its own prediction"):
+        assert word not in "".join(document.text)
+
+
+def test_the_models_own_prediction_is_called_agreement_with_itself_wherever_it_is_shown(attributed: Document) -> None:
+    text = "".join(attributed.text)
+    assert "the model's own prediction (class 0 of head/conv), on all images: agreement with itself" in text
+    assert text.count("own prediction") == text.count("own prediction (class 0 of head/conv), on all images: agreement")
+
+
+def test_the_class_is_named_on_each_picture_where_it_is_each_images_own() -> None:
+    run = with_target(small_run())
+    run.facts = replace(run.facts, config={**run.facts.config, "target": {"class": "predicted"}})
+    shown = [tap.attribution for tap in build.build(run).taps if tap.attribution]
+    assert [each.score for each in shown[0].probes] == ["class 0: 0.250", "class 1: 1.25"]
+
+
+def test_a_budget_shrinks_attribution_too() -> None:
+    small = build.build(with_target(small_run()), limit=Limit(8))
+    caption = next(tap.attribution.caption for tap in small.taps if tap.attribution)
+    assert "24 × 24 pixels, drawn at 8 × 8 (area-averaged)" in caption

@@ -14,7 +14,7 @@ import pytest
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_data import TapSpec, make_run, small_run
+from run_data import TapSpec, make_run, small_run, with_target
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
@@ -102,6 +102,17 @@ def test_the_text_can_be_selected(report: Path) -> None:
         assert part in text
     assert '<script>alert("x")</script>' in text.replace("”", '"').replace("“", '"')
     assert "56.1% (by design: Relu clips to zero)" in text
+
+
+def test_attribution_is_printed_beside_the_maps_with_its_target_and_what_it_does_not_show(tmp_path: Path) -> None:
+    made = tmp_path / "report.pdf"
+    made.write_bytes(pdf.render(with_target(small_run()), template_dir=None))
+    text = " ".join(poppler("pdftotext", "-layout", made, "-").split())
+    assert "Grad-CAM and HiResCAM of class 0 of head/conv, mean over its positions" in text
+    assert "not what the model would answer without a region" in text
+    assert "No attribution: the target does not depend on it." in text
+    assert "mean 0" in text
+    assert "agreement with itself" in text
 
 
 @pytest.mark.parametrize(

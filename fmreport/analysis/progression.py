@@ -11,7 +11,7 @@ from fmreport.analysis import Evidence, detail, readability, regression, resampl
 from fmreport.analysis.nulls import p_value
 from fmreport.records import TAP_OR_IMAGE, Column, explained
 
-READ = ("edge", "mask")
+READ = ("edge", "mask", "prediction")
 """Quantities that are held-out R^2."""
 DETAIL = ("centroid_common", "centroid_share")
 """Quantities of the table `detail` that are followed here."""
@@ -31,8 +31,9 @@ class Progression:
         Column(
             "quantity",
             "",
-            "edge, mask: held-out R^2 with which it can be read from the tap; centroid_common: mean frequency within "
-            "the common band; centroid_share: mean frequency as a share of what the map can hold",
+            "edge, mask: held-out R^2 with which it can be read from the tap; prediction: the same of the model's own "
+            "final map, which is agreement with itself; centroid_common: mean frequency within the common band; "
+            "centroid_share: mean frequency as a share of what the map can hold",
         ),
         Column("value", "1", "the quantity over all images; of centroid_common in cycles per image"),
         Column(

@@ -23,7 +23,8 @@ COLUMNS = explained(
         "",
         "edge: Sobel magnitude of luminance; mask; prior: the mean mask of other images, as it is, for the mask; "
         "shuffled 1, ...: masks of other images; shifted 1, ...: the image's own mask moved around the torus; ceiling: "
-        "the mask in full, from its means on the tap's grid; ceiling iou: the same, drawn by whole elements",
+        "the mask in full, from its means on the tap's grid; ceiling iou: the same, drawn by whole elements; "
+        "prediction: the model's own final map, where the config has a target: agreement with itself",
         method="targets",
     ),
     Column(

@@ -18,6 +18,7 @@ from fmreport.config.sections import (
     PreprocessSection,
     ReportSection,
     Selector,
+    TargetSection,
 )
 from fmreport.config.settings import Config, from_dict, json_schema, load
 from fmreport.config.starter import new_config
@@ -42,6 +43,7 @@ __all__ = [
     "SavedModelSection",
     "Selector",
     "SkimageProbes",
+    "TargetSection",
     "from_dict",
     "json_schema",
     "load",

@@ -1,4 +1,4 @@
-"""The sections that have one shape: authors, preprocessing, layer selectors, measures, controls, figures, report."""
+"""The sections that have one shape: authors, preprocessing, selectors, target, measures, controls, figures, report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    BeforeValidator,
+    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -17,6 +19,7 @@ from pydantic import (
 
 from fmreport.config.base import ORCID, Distinct, PathText, Positive, Positives, Section, Size, Text
 
+PREDICTED = "predicted"
 PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
 
 
@@ -127,6 +130,30 @@ class MeasuresSection(Section):
     dissection: bool = Field(
         default=False,
         description="true: Network Dissection's protocol, which channels detect the mask; needs masks",
+    )
+
+
+def _channel(value: object) -> object:
+    if value == PREDICTED or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError(f"expected a number from 0 on, the place of the class, or {PREDICTED}; found {value!r}")
+
+
+class TargetSection(Section):
+    """What the model decides: one class of one of its outputs."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    class_: Annotated[int | Literal["predicted"], BeforeValidator(_channel)] = Field(
+        alias="class",
+        description="place of the class among the output's channels, from 0; predicted: each image's highest",
+        json_schema_extra={"minimum": 0},
+    )
+    output: Text | None = Field(
+        default=None, description="name of the tap that holds the classes; default: what the model returns"
+    )
+    threshold: float | None = Field(
+        default=None, description="of a map with one channel: foreground lies above it; default: 0.5"
     )
 
 

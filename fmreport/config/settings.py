@@ -25,6 +25,7 @@ from fmreport.config.sections import (
     PreprocessSection,
     ReportSection,
     Selector,
+    TargetSection,
 )
 from fmreport.errors import FILES, ConfigError, nearest
 
@@ -79,6 +80,7 @@ class Config(Section):
         description="which layers are tapped: what any entry selects",
     )
     exclude: Selectors = Field(default=(), description="which of these are left out again")
+    target: TargetSection | None = Field(default=None, description="what the model decides; default: nothing is asked")
     measures: MeasuresSection = Field(default=MeasuresSection(), description="what is measured beside what always is")
     controls: ControlsSection = Field(default=ControlsSection(), description="what the model is measured against")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")

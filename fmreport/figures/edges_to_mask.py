@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LOOKS = {"edge": ("edges", "o", plots.FIRST), "mask": ("mask", "s", plots.SECOND)}
 """Quantities of the upper panel: label, marker, colour."""
+OWN = "prediction"
+"""A thinner curve of the upper panel: agreement with itself."""
 FINE = "centroid_share"
 ABOVE = (
     "Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
@@ -34,6 +36,10 @@ def draw(run: Run) -> plots.Plot:
     figure, panels = plots.new_figure(3.9, panels=2, shares=(1.8, 1))
     above, below = panels
     labels = []
+    if len(table[table["quantity"] == OWN]):
+        own = _placed(table, OWN, taps)
+        _thin(above, own)
+        labels.append(plots.EndLabel(plots.last(own["value"].to_numpy(np.float64)), "its own prediction", plots.INK))
     for quantity, (label, marker, colour) in LOOKS.items():
         rows = _placed(table, quantity, taps)
         y = rows["value"].to_numpy(np.float64)
@@ -87,6 +93,14 @@ def _curve(axes: Axes, rows: pd.DataFrame, marker: str, colour: str) -> None:
     axes.plot(x, y, zorder=4, **plots.marker_style(look, True, size))
 
 
+def _thin(axes: Axes, rows: pd.DataFrame) -> None:
+    """A curve without markers, with its interval."""
+    x = np.arange(1, len(rows) + 1)
+    y, lower, upper = (rows[name].to_numpy(np.float64) for name in ("value", "lower", "upper"))
+    axes.fill_between(x, lower, upper, color=plots.INK, alpha=0.08, linewidth=0, zorder=1)
+    axes.plot(x, y, color=plots.INK, linewidth=0.6, zorder=2.5)
+
+
 def _few(rows: pd.DataFrame) -> bool:
     """Whether images are too few for an interval, so that each is shown instead; of a single one there is no more."""
     return bool(rows["lower"].isna().all() and rows["images"].max() > 1)
@@ -118,6 +132,11 @@ def _caption(run: Run, table: pd.DataFrame) -> str:
     else:
         images = int(masks["images"].max())
         told.append(f"{images} images have masks; dotted: the best that is read of masks of no meaning.")
+    if len(table[table["quantity"] == OWN]):
+        told.append(
+            f"Thin: the same of the model's own prediction ({run.facts.target}), on all images: agreement with itself, "
+            "right or wrong."
+        )
     told.append("Below: mean frequency of the maps, as a share of the finest that they could hold.")
     if table["lower"].notna().any():
         told.append("Bands: 95% intervals, images resampled.")
@@ -132,7 +151,9 @@ def _caption(run: Run, table: pd.DataFrame) -> str:
 
 def _alt(table: pd.DataFrame, taps: list[str]) -> str:
     told = []
-    for quantity, (label, _, _) in LOOKS.items():
+    named = {quantity: label for quantity, (label, _, _) in LOOKS.items()}
+    named[OWN] = "its own prediction (agreement with itself)"
+    for quantity, label in named.items():
         rows = table[(table["quantity"] == quantity) & (table["tap"] != IMAGE)]
         if len(rows):
             best = rows.iloc[int(rows["value"].to_numpy().argmax())]

@@ -14,10 +14,10 @@ import numpy as np
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
 from fmreport.measures.reduce import block_length
-from fmreport.measures.scene import Shown
+from fmreport.measures.scene import PREDICTION, Shown
 from fmreport.records import Column
 
-TARGETS = ("edge", "mask")
+TARGETS = ("edge", "mask", PREDICTION)
 """Planes that are read from taps, where a scene has them."""
 INSTEAD = ("prior", "shuffled", "shifted")
 """Planes that stand in for the mask, by their first word."""

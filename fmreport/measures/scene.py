@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from fmreport.records import Target
+
+PREDICTION = "prediction"
+"""The plane of the model's own decision: 1 where it says foreground."""
 NUMBERS = 4093
 """Of which each image gets one. A prime, so that every remainder is as likely."""
 
@@ -40,12 +44,18 @@ class Shown:
 class Scene:
     """The planes of a batch at the size at which the model is fed (see `fmreport.probes.scenes`)."""
 
-    def __init__(self, tensor: Any, planes: Sequence[str]) -> None:
-        """`tensor` is `(B, h, w, planes)` float32; the first plane is `kept`."""
+    def __init__(self, tensor: Any, planes: Sequence[str], prediction: Any = None) -> None:
+        """`tensor` is `(B, h, w, planes)` float32; the first plane is `kept`.
+
+        A `prediction` `(B, H, W)` of the model itself, on any grid, becomes one more plane, the last.
+        """
         from keras import ops
 
         kept, rest = tensor[..., :1], tensor[..., 1:]
         self._tensor, self._planes = tensor, tuple(planes)
+        if prediction is not None:
+            rest = ops.concatenate([rest, _parted(prediction[..., None], tensor.shape[1:3])], axis=-1)
+            self._planes = (*self._planes, PREDICTION)
         self._kept = ops.concatenate([kept, rest * kept], axis=-1)
         self._made: dict[tuple[int, int], Shown] = {}
 
@@ -69,14 +79,28 @@ class Scene:
     def _averaged(self, grid: tuple[int, int]) -> Shown:
         from keras import ops
 
-        averaged = _shrunk(_shrunk(self._kept, 1, grid[0]), 2, grid[1])
+        averaged = _parted(self._kept, grid)
         weight, sums = averaged[..., 0], averaged[..., 1:]
         values = sums / ops.where(weight > 0, weight, 1)[..., None]
         return Shown(self._planes[1:], values, weight, self.number)
 
 
-def _shrunk(x: Any, axis: int, small: int) -> Any:
-    """`(B, h, w, k)` with means over equal parts of `axis`, which is 1 or 2."""
+def foreground(maps: Any, target: Target) -> Any:
+    """`(B, H, W)` float32: 1 where a target's own map `(B, H, W, K)` decides for its class, 0 elsewhere."""
+    from keras import ops
+
+    if maps.shape[-1] == 1:
+        return ops.cast(maps[..., 0] > target.threshold, "float32")
+    return ops.cast(ops.argmax(maps, axis=-1) == target.channel, "float32")
+
+
+def _parted(x: Any, grid: tuple[int, int]) -> Any:
+    """`(B, *grid, k)` of `(B, h, w, k)`: means over equal parts; where the grid is finer, each part lies in a pixel."""
+    return _along(_along(x, 1, grid[0]), 2, grid[1])
+
+
+def _along(x: Any, axis: int, small: int) -> Any:
+    """The same along `axis`, which is 1 or 2."""
     from keras import ops
 
     batch, big = x.shape[0], x.shape[axis]
@@ -94,7 +118,10 @@ def _shrunk(x: Any, axis: int, small: int) -> Any:
 
 
 def area_weights(big: int, small: int) -> np.ndarray:
-    """`(small, big)` float32: the share of each of `big` pixels in each of `small` equal parts; rows add up to 1."""
+    """`(small, big)` float32: the share of each of `big` pixels in each of `small` equal parts; rows add up to 1.
+
+    Parts may be more than pixels: a part that lies across two of them then gets a share of both.
+    """
     edges = np.linspace(0, big, small + 1)
     pixels = np.arange(big)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)

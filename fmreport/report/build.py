@@ -13,7 +13,7 @@ from fmreport.analysis import finding, findings
 from fmreport.figures import photographs, plots
 from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import contents, detectors, maps, methods, page, tables, taps
+from fmreport.report import attribution, contents, detectors, maps, methods, page, tables, taps
 from fmreport.report.wording import count, full_stop, in_words, listed, number, percent, plural, sizes
 from fmreport.store import Run
 
@@ -83,7 +83,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         figures=tuple(_figures(run)),
         table=tables.layer_table(run),
-        maps_intro=maps.introduction(run, scale, limit),
+        maps_intro=(*maps.introduction(run, scale, limit), *attribution.introduction(run)),
         taps=tuple(taps.sections(run, settings, advance)),
         contents=tuple((f"tap-{position}", name) for position, name in named.items()),
         contents_note=_contents_note(list(named.values()), len(run.layers)),
@@ -223,6 +223,8 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     )
     if sentence := detectors.sentence(run):
         yield page.Fact("Network Dissection", sentence)
+    if facts.target:
+        yield page.Fact("Target", facts.target)
     yield page.Fact("Run", f"{facts.name}, release {facts.release}")
 
 

@@ -68,7 +68,9 @@ def _png_uri(data: bytes) -> str:
 
 
 def _strips(page: Page) -> list[bytes]:
-    return [s.png for tap in page.taps if tap.maps for block in tap.maps.blocks for s in block.strips]
+    blocks = [block for tap in page.taps if tap.maps for block in tap.maps.blocks]
+    blocks += [each.block for tap in page.taps if tap.attribution for each in tap.attribution.probes]
+    return [strip.png for block in blocks for strip in block.strips]
 
 
 def _bytes_of_maps(page: Page) -> float:

@@ -242,6 +242,33 @@ class Maps:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributed:
+    """What the target's score owes to a tap on one probe."""
+
+    probe: str
+    score: str
+    """The score, with the class where that is each image's own."""
+    block: Block
+    """Of one strip; its columns are methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """What the target's score owes to a tap, probe by probe."""
+
+    grid: int
+    """Columns of each block: one for the photograph, then those of the methods."""
+    probes: tuple[Attributed, ...]
+    height_per_width: float
+    """Of one map."""
+    bar: bytes
+    bar_alt: str
+    bar_low: str
+    bar_high: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
 class TapSection:
     """One tap: its numbers, its histogram, its maps."""
 
@@ -262,6 +289,9 @@ class TapSection:
     maps: Maps | None
     no_maps: str
     """Why there are no maps; empty where there are."""
+    attribution: Attribution | None
+    no_attribution: str
+    """Why a tap with maps has none; empty where it has, and where nothing was asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import detectors, maps, page
+from fmreport.report import attribution, detectors, maps, page
 from fmreport.report.wording import (
     count,
     is_known,
@@ -105,6 +105,7 @@ def _section(
         )
         signed = bool(row["minimum"] < 0 or np.any(tiles.low < 0))
         mosaic = maps.maps(tiles, words, settings, signed=signed)
+    attributed = attribution.section(run, row["tap"], settings)
     return page.TapSection(
         position=row["position"],
         name=row["tap"],
@@ -120,6 +121,8 @@ def _section(
         histogram=_histogram(row, histogram),
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
+        attribution=attributed,
+        no_attribution=attribution.missing(run, row["tap"]) if mosaic and not attributed else "",
     )
 
 

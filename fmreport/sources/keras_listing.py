@@ -20,8 +20,8 @@ UNSEEN = (
 )
 
 
-def listing(model: Any, calls: Sequence[Call], layout: Layout, batch: int) -> Listing:
-    """Every output of every call, in the order in which the calls ended."""
+def listing(model: Any, calls: Sequence[Call], returned: Sequence[Any], layout: Layout, batch: int) -> Listing:
+    """Every output of every call, in the order in which the calls ended; `returned` are the model's own."""
     paths = Paths(model)
     named = [(paths.of(call.holders, call.layer), call) for call in calls]
     times, numbers = Counter(path for path, _ in named), Counter[str]()
@@ -39,7 +39,7 @@ def listing(model: Any, calls: Sequence[Call], layout: Layout, batch: int) -> Li
         for tensor in call.inputs:
             readers.setdefault(tensor.name, set()).add(kind)
     rest = [_unseen(path, layer) for path, layer in paths.others()]
-    return Listing(outputs, readers, rest, variables(model))
+    return Listing(outputs, readers, rest, variables(model), [tensor.name for tensor in returned])
 
 
 def weights(layer: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from fmreport.sources import Identity
 from fmreport.sources.inputs import Size, inputs_of
@@ -31,11 +32,12 @@ class KerasModel(TracedModel):
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
         try:
             with recording() as calls:
-                self._model(self._inputs.packed(inputs), training=False)
+                returned = self._model(self._inputs.packed(inputs), training=False)
         finally:
             # What layers noted of this call for training would keep its graph alive.
             self._model._clear_losses()
-        return listing(self._model, calls, layout, batch)
+        tensors = [each for each in tf.nest.flatten(returned) if tf.is_symbolic_tensor(each)]
+        return listing(self._model, calls, tensors, layout, batch)
 
     def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
         function = super()._traced(then, size, batch, beside)

@@ -14,6 +14,8 @@ from fmreport.sources.facts.graph_facts import GraphFacts
 from fmreport.sources.zeros import zeros_of
 
 RANKS = range(2, 6)
+MOVED = "fmreport_channels_last"
+"""Name of the operation that moves channels behind, which is no part of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Output:
     def activations(self) -> Any:
         """The tensor as `(B, *spatial, C)`."""
         rank = self.tensor.shape.rank
-        return tf.transpose(self.tensor, (0, *range(2, rank), 1)) if self.channels_first else self.tensor
+        return tf.transpose(self.tensor, (0, *range(2, rank), 1), name=MOVED) if self.channels_first else self.tensor
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -88,6 +90,8 @@ class Listing:
     rest: Sequence[Silent]
     variables: Variables
     """Those of the whole model."""
+    returned: Sequence[str] = ()
+    """Names of the tensors that the model returns."""
 
     def owners(self) -> dict[str, str]:
         """The innermost layer of each operation, by its name."""
@@ -101,6 +105,7 @@ class Listing:
         """What can be tapped, in the order in which the model runs."""
         taps: list[Tap] = []
         indices = Counter[str]()
+        returned = {name: number for number, name in enumerate(self.returned, start=1)}
         known: dict[str, tuple[str, str]] = {}
         made: set[str] = set()
         for output in self.outputs:
@@ -128,6 +133,7 @@ class Listing:
                 receptive_field=facts.receptive_field(output.tensor),
                 read_by=facts.readers(output.tensor, output.path),
                 is_map=len(output.shape) == 3 and facts.is_map(output.tensor, output.spatial),
+                returned=returned.get(output.tensor.name, 0),
             )
             taps.append(tap)
         return tuple(taps)

@@ -108,6 +108,8 @@ def _bare(graph: Any) -> Any:
     for node in bare.node:
         node.device = ""
         node.attr.pop("_output_shapes", None)
+        # Gradients that functions brought along belong to graphs that are gone; what is computed has its own.
+        node.attr.pop("_gradient_op_type", None)
         if node.op in STATE and not node.attr["shared_name"].s:
             node.attr["shared_name"].s = node.name.encode()
     return bare

@@ -86,7 +86,8 @@ def listing(
         for op in part.operations if part.is_layer else ():
             if op.type in OPAQUE:
                 opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
-    return Listing(outputs, readers, [*opaque.values(), *_idle(live, places, found)], reading.variables)
+    rest = [*opaque.values(), *_idle(live, places, found)]
+    return Listing(outputs, readers, rest, reading.variables, sorted(live.outputs))
 
 
 def _kind(part: Part, variables: int, live: Live) -> str:
