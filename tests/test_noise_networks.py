@@ -83,13 +83,13 @@ def found(model: TappableModel, drawn: Network) -> Iterator[dict[str, str]]:
             tables = extraction.measure([])
             names, sizes = (IMAGE, *layers["tap"]), np.ones(IMAGES, np.int64)
             evidence = Evidence(names, tables.grouped, sizes, IMAGES, scenes.planes[1:], network)
+            summary = summarise(layers["tap"], tables.samples, tables.channels, tables.histograms)
             if network >= RANDOMISED:
                 made = {name: analysis.table(evidence) for name, analysis in load().items()}
-                summary = summarise(layers["tap"], tables.samples, tables.channels, tables.histograms)
                 control = pd.concat([each.assign(seed=i) for i, each in enumerate(others[-RANDOMISED:])])
                 given = Tables(layers, listed, summary, tables.channels, made, control, network)
                 yield {each.subject: each.verdict for each in findings(given)}
-            others.append(controls([evidence]))
+            others.append(controls([(evidence, summary)]))
 
 
 @pytest.mark.slow
