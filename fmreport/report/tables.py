@@ -12,7 +12,8 @@ from fmreport.blocks import parts
 from fmreport.inventory import summed
 from fmreport.records import Column
 from fmreport.report import methods, page
-from fmreport.report.taps import anchors, href, records
+from fmreport.report.rows import records
+from fmreport.report.taps import anchors, href
 from fmreport.report.wording import (
     DASH,
     ZEROS_NOTE,
