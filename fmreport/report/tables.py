@@ -206,6 +206,8 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 def definitions(run: Run) -> tuple[page.Definition, ...]:
     """Every column of every table, one row for tables in which it means the same."""
     tables = {name: getattr(run, name) for name in _TABLES} | run.analyses | {"controls": run.controls}
+    if run.facts.target:
+        tables["attribution"] = run.attribution
     holders: dict[Column, list[str]] = {}
     for table, frame in tables.items():
         known = run.columns[table]
