@@ -188,7 +188,7 @@ def _print_layers(listed: Inventory) -> None:
     from rich.table import Table
 
     from fmreport.inventory import layers_table
-    from fmreport.report.taps import records
+    from fmreport.report.rows import records
     from fmreport.report.wording import is_known, legend, rounded, sees
 
     facts = {row["tap"]: row for row in records(layers_table(listed.taps, listed.size))}

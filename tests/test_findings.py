@@ -62,7 +62,8 @@ def tables(
     ]
     names = [(tap, channel) for tap in TAPS for channel in range(8)]
     selectivity = pd.DataFrame(
-        {"tap": TAPS, "chosen": 3, "chosen_again": 3, "iou": np.linspace(0.3, 0.6, 12), "iou_p_best": 0.5,
+        {"tap": TAPS, "chosen": 3, "chosen_polarity": "high", "chosen_again": 3,
+         "iou": np.linspace(0.3, 0.6, 12), "iou_p_best": 0.5,
          "prevalence": 0.3, "auroc": 0.7, "masked": images, "draws": 80}
     )  # fmt: skip
     analyses = {
@@ -189,7 +190,8 @@ def test_a_tap_that_reads_masks_no_better_than_the_image_does_is_not_claimed() -
 def channel(**changed: object) -> pd.DataFrame:
     """A selectivity table in which the last tap outlines the mask."""
     iou = np.linspace(0.3, 0.8, 12)
-    columns = {"tap": TAPS, "chosen": 3, "chosen_again": 3, "iou": iou, "iou_p_best": [0.5] * 11 + [0.012],
+    columns = {"tap": TAPS, "chosen": 3, "chosen_polarity": "high", "chosen_again": 3, "iou": iou,
+               "iou_p_best": [0.5] * 11 + [0.012],
                "prevalence": 0.3, "auroc": 0.9, "masked": 20, "draws": 80}  # fmt: skip
     return pd.DataFrame(columns | changed)
 

@@ -7,6 +7,7 @@ import numpy as np
 from fmreport.analysis import resampling
 from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, curves, images_with_masks
 from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
+from fmreport.analysis.selectivity import POLARITIES
 from fmreport.records import IMAGE
 
 STRICT = 0.02
@@ -93,7 +94,7 @@ def best_channel(tables: Tables) -> Finding:
     if p > STRICT or above <= 0:
         sentence = (
             "No channel outlines the foreground better than the best of all outlines masks of no meaning (best: one of "
-            f"{tap}, {numbers}, p {p:.2f})."
+            f"{tap}, {numbers}; p {p:.3f}, where {STRICT} is asked for)."
         )
         return Finding(CHANNEL, NOTHING, sentence, _CHANNEL_RULE, (tap,))
     controls = _best_of_controls(tables, "iou_above", tuple(map(str, table["tap"])))
@@ -102,8 +103,10 @@ def best_channel(tables: Tables) -> Finding:
         "image": bool((above > colours).all()),
         "controls": bool(above > controls.max()) if len(controls) else None,
     }
+    low = ", by its low values," if best["chosen_polarity"] == POLARITIES[-1] else ""
     twice = "" if best["chosen"] == best["chosen_again"] else f" (on the other half, channel {best['chosen_again']})"
-    sentence = f"Channel {int(best['chosen'])} of {tap}{twice} outlines the foreground best: {numbers} (p {p:.3f})."
+    named = f"Channel {int(best['chosen'])} of {tap}{twice}{low}"
+    sentence = f"{named} outlines the foreground best: {numbers} (p {p:.3f})."
     return Finding(CHANNEL, judged(checks), sentence, _CHANNEL_RULE, (tap,), told(checks, _FAILED, MISSING))
 
 

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from fmreport.blocks import blocks
 from fmreport.inventory import inventory_table, layers_table, summed
 from fmreport.report.listing import Listing
+from fmreport.report.rows import records
 from fmreport.report.tables import multiply_adds
-from fmreport.report.taps import records
 from fmreport.report.wording import DASH, is_known, legend, rounded, sees, sides, sizes, text
 
 NEEDS = ("array", "booktabs", "longtable")

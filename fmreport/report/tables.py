@@ -12,7 +12,8 @@ from fmreport.blocks import parts
 from fmreport.inventory import summed
 from fmreport.records import Column
 from fmreport.report import methods, page
-from fmreport.report.taps import anchors, href, records
+from fmreport.report.rows import records
+from fmreport.report.taps import anchors, href
 from fmreport.report.wording import (
     DASH,
     ZEROS_NOTE,
@@ -205,6 +206,8 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 def definitions(run: Run) -> tuple[page.Definition, ...]:
     """Every column of every table, one row for tables in which it means the same."""
     tables = {name: getattr(run, name) for name in _TABLES} | run.analyses | {"controls": run.controls}
+    if run.facts.target:
+        tables["attribution"] = run.attribution
     holders: dict[Column, list[str]] = {}
     for table, frame in tables.items():
         known = run.columns[table]

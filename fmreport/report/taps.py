@@ -11,7 +11,8 @@ import pandas as pd
 
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import attribution, detectors, maps, page
+from fmreport.report import attribution, detectors, maps, measured, page
+from fmreport.report.rows import records
 from fmreport.report.wording import (
     count,
     is_known,
@@ -58,11 +59,6 @@ def anchors(taps: list[str]) -> dict[str, str]:
     return found
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table as dicts."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def href(anchor: str) -> str:
     """The link to an anchor on the same page."""
     return "#" + quote(anchor, safe="/:@~")
@@ -77,13 +73,14 @@ def sections(
     histograms = dict(list(run.histograms.groupby("tap", sort=False)))
     rows = records(run.layers)
     addresses = anchors([row["tap"] for row in rows])
-    found = detectors.by_tap(run)
+    found, numbers = detectors.by_tap(run), measured.by_tap(run)
     for position, layer in enumerate(rows, 1):
         tap = layer["tap"]
         yield _section(
             run,
             settings,
-            {**summary[tap], **layer, "position": position, "anchor": addresses[tap], "detectors": found.get(tap)},
+            {**summary[tap], **layer, "position": position, "anchor": addresses[tap], "detectors": found.get(tap)}
+            | {"measured": numbers.get(tap, ())},
             channels.get(tap, run.channels.iloc[:0]),
             histograms.get(tap, run.histograms.iloc[:0]),
         )
@@ -135,6 +132,8 @@ def _warnings(row: Row) -> Iterator[str]:
 
 
 def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
+    yield from row["measured"]
+
     def stat(name: str, value: str, reason: str = "") -> page.Stat:
         return page.Stat(_LABELS[name], value, columns[name].meaning, reason)
 
