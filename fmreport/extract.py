@@ -218,7 +218,8 @@ class Extraction:
         for per, count, at in (("group", self.scenes.groups, places), ("whole", 1, [0] * len(names))):
             for value in (s.name for s in self._sums(per) if s.name in parts):
                 if value not in into.grouped:
-                    into.grouped[value] = np.zeros((count, *parts[value].shape[1:]), parts[value].dtype)
+                    dtype = np.result_type(parts[value], np.float64)
+                    into.grouped[value] = np.zeros((count, *parts[value].shape[1:]), dtype)
                 np.add.at(into.grouped[value], at, parts[value])
         numbers = {row: self.scenes.place[name] for row, name in enumerate(names) if name in self.scenes.place}
         for value in (s.name for s in self._sums("place") if s.name in parts):

@@ -11,10 +11,18 @@ import pytest
 import tensorflow as tf
 from planted import evidence
 
-from fmreport.analysis.dimension import FEWEST, Dimension, covariance, effective_rank, over_images, over_positions
+from fmreport.analysis.dimension import (
+    FEWEST,
+    Dimension,
+    among_channels,
+    covariance,
+    effective_rank,
+    over_images,
+    over_positions,
+)
 from fmreport.measures.activations import Activations
-from fmreport.measures.covariance import Covariance
-from fmreport.measures.projection import COARSE, WIDTH
+from fmreport.measures.projection import LATTICE, WIDTH
+from fmreport.measures.readability import Readability
 from fmreport.measures.scene import Shown
 
 
@@ -35,7 +43,7 @@ def spread_over(variances: np.ndarray, seed: int = 0) -> np.ndarray:
     """Maps of four images whose channels, turned at random, have those variances."""
     rng = np.random.default_rng(seed)
     turned, _ = np.linalg.qr(rng.normal(size=(len(variances), len(variances))))
-    maps: np.ndarray = (rng.normal(size=(4, COARSE, COARSE, len(variances))) * np.sqrt(variances)) @ turned
+    maps: np.ndarray = (rng.normal(size=(4, LATTICE, LATTICE, len(variances))) * np.sqrt(variances)) @ turned
     return maps.astype(np.float32)
 
 
@@ -46,7 +54,7 @@ def test_of_channels_that_are_not_projected_it_is_exact(channels: int) -> None:
     ratio, rank = exactly(maps)
     assert row["participation_ratio"] == pytest.approx(ratio, rel=1e-4)
     assert row["effective_rank"] == pytest.approx(rank, rel=1e-4)
-    assert row["sampled_positions"] == 4 * COARSE**2
+    assert row["sampled_positions"] == 4 * LATTICE**2
 
 
 @pytest.mark.parametrize("equal", [1, 5, 100, 256])
@@ -55,7 +63,7 @@ def test_of_many_channels_it_is_not_bounded_by_the_projection(equal: int) -> Non
     variances = np.zeros(256)
     variances[:equal] = 1
     ratio = made({"t": spread_over(variances)}).loc["t", "participation_ratio"]
-    assert ratio == pytest.approx(1 / (1 / equal + 1 / (4 * COARSE**2)), rel=0.1)
+    assert ratio == pytest.approx(1 / (1 / equal + 1 / (4 * LATTICE**2)), rel=0.1)
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.5, 1.0, 2.0])
@@ -128,7 +136,7 @@ def test_positions_with_a_value_that_is_not_finite_are_left_out() -> None:
 def gathered(maps: np.ndarray, weight: np.ndarray) -> np.ndarray:
     shown = Shown(("edge",), tf.zeros((*weight.shape, 1)), tf.constant(weight, tf.float32))
     x: Any = Activations(tf.constant(maps), shown=shown)
-    return np.asarray(Covariance().gather(x)["covariance"]).sum(axis=0)
+    return among_channels(np.asarray(Readability().gather(x)["gram"]).sum(axis=0), shown.planes)
 
 
 def test_what_is_ignored_does_not_count() -> None:

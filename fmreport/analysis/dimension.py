@@ -10,7 +10,8 @@ import pandas as pd
 
 from fmreport.analysis import Evidence
 from fmreport.analysis.pooled import FLOOR, debiased, features
-from fmreport.measures.projection import COARSE, WIDTH
+from fmreport.measures.projection import LATTICE, WIDTH
+from fmreport.measures.readability import targets, unpacked
 from fmreport.records import TAP_OR_IMAGE, Column, explained
 
 FEWEST = 8
@@ -41,7 +42,7 @@ COLUMNS = explained(
     Column(
         "sampled_positions",
         "1",
-        f"positions over which both are taken, each by the share of it that is not ignored: {COARSE} by {COARSE} of an "
+        f"positions over which both are taken, each by the share that is not ignored: {LATTICE} by {LATTICE} of an "
         "image at most",
     ),
     Column(
@@ -70,13 +71,19 @@ class Dimension:
 def _row(evidence: Evidence, tap: str) -> dict[str, float]:
     sums = evidence.grouped[tap]
     row = {"pooled_participation_ratio": over_images(features(evidence, tap))}
-    if "covariance" in sums:
-        products = sums["covariance"][0]
+    if "gram" in sums:
+        products = among_channels(sums["gram"].sum(axis=0), evidence.planes)
         row["sampled_positions"] = products[-1, -1]
         spread = covariance(products)
         channels = sums["pooled"].shape[-1]
         row |= {"participation_ratio": over_positions(spread, channels), "effective_rank": effective_rank(spread)}
     return row
+
+
+def among_channels(gram: np.ndarray, planes: Sequence[str]) -> np.ndarray:
+    """`(D + 1, D + 1)` products of [D projected channels, 1], of a Gram matrix that also holds targets."""
+    size = -len(targets(planes)) or None
+    return unpacked(gram)[:size, :size]
 
 
 def covariance(products: np.ndarray) -> np.ndarray:

@@ -31,7 +31,6 @@ MEASURES = {
     "drawn": "fmreport.measures.drawn:Drawn",
     "readability": "fmreport.measures.readability:Readability",
     "pooled": "fmreport.measures.pooled:Pooled",
-    "covariance": "fmreport.measures.covariance:Covariance",
     "signature": "fmreport.measures.signature:Signature",
 }
 """Every measure by name; what a row names is imported on use. `counts` comes first: the others divide by it."""

@@ -52,9 +52,17 @@ class Activations:
 
     @cached_property
     def sampled(self) -> tuple[Any, Shown]:
-        """`projected` and `shown` of maps at every n-th row and column, so that no side has more than `LATTICE`."""
+        """`projected` and `shown` of maps at every n-th row and column, so that no side has more than `LATTICE`.
+
+        A position at which some channel is not finite weighs nothing.
+        """
+        from keras import ops
+
         assert self.shown is not None
-        shown = Shown(self.shown.planes, thinned(self.shown.values), thinned(self.shown.weight))
+        weight = self.shown.weight
+        if self.valid is not None:
+            weight = weight * ops.cast(ops.all(self.valid, axis=-1), weight.dtype)
+        shown = Shown(self.shown.planes, thinned(self.shown.values), thinned(weight))
         values = thinned(self.values)
         return self.projected if values is self.values else narrowed(values), shown
 

@@ -14,7 +14,7 @@ from fmreport.measures.reduce import total
 from fmreport.measures.spectrum import SOURCE, centroid, high_frequency, nyquist, profile, ratio
 from fmreport.records import Column
 
-LINES = 28
+LINES = 14
 """Rows, and columns, along which neighbours are compared, at most: what lies between them differs little."""
 RUN = 8
 """Channels that are taken side by side, where their number allows: one by one takes four times as long."""

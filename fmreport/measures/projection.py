@@ -9,10 +9,10 @@ import numpy as np
 
 WIDTH = 64
 """Combinations of channels; narrower taps keep their channels."""
-LATTICE = 56
+LATTICE = 40
 """Rows and columns at which positions are sampled, at most: what lies between differs little."""
 COARSE = 28
-"""The same where some hundred positions of an image tell enough, as they do of covariances."""
+"""The same where some hundred positions of an image tell enough, as they do of what repeats."""
 
 
 @cache

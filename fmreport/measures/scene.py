@@ -56,7 +56,9 @@ class Scene:
         if prediction is not None:
             rest = ops.concatenate([rest, _parted(prediction[..., None], tensor.shape[1:3])], axis=-1)
             self._planes = (*self._planes, PREDICTION)
-        self._kept = ops.concatenate([kept, rest * kept], axis=-1)
+        whole = ops.concatenate([kept, rest * kept], axis=-1)
+        self._size = (whole.shape[1], whole.shape[2])
+        self._parts: dict[tuple[int, int], Any] = {self._size: whole}
         self._made: dict[tuple[int, int], Shown] = {}
 
     @cached_property
@@ -79,10 +81,21 @@ class Scene:
     def _averaged(self, grid: tuple[int, int]) -> Shown:
         from keras import ops
 
-        averaged = _parted(self._kept, grid)
+        averaged = self._means(grid)
         weight, sums = averaged[..., 0], averaged[..., 1:]
         values = sums / ops.where(weight > 0, weight, 1)[..., None]
         return Shown(self._planes[1:], values, weight, self.number)
+
+    def _means(self, grid: tuple[int, int]) -> Any:
+        """`(B, *grid, planes)` means over parts of the image, of planes that are 0 where they are not kept.
+
+        By halves as far as these go: every grid reads four times what it makes instead of the whole image.
+        """
+        if grid not in self._parts:
+            double = (2 * grid[0], 2 * grid[1])
+            by_halves = all(big % small == 0 for big, small in zip(self._size, double, strict=True))
+            self._parts[grid] = _parted(self._means(double if by_halves else self._size), grid)
+        return self._parts[grid]
 
 
 def foreground(maps: Any, target: Target) -> Any:

@@ -32,7 +32,7 @@ class Signature:
     columns: tuple[Derived, ...] = ()
 
     def gather(self, x: Activations) -> dict[str, Any]:
-        """`(B, 1 + ROWS, C + 1)` float64; NaN for a channel that has NaN or Inf.
+        """`(B, 1 + ROWS, C + 1)` in the format of the sums, that of the maps; NaN for a channel that has NaN or Inf.
 
         The last column is of a map of ones, so that every channel can be centred on its mean when all is added up.
         """
@@ -45,8 +45,8 @@ class Signature:
         weight = ops.cast(ops.reshape(thinned(x.shown.weight, COARSE), (batch, 1, height * width)), values.dtype)
         signs = ops.convert_to_tensor(patterns(height * width), dtype=values.dtype) * weight
         sums = ops.concatenate([ops.matmul(signs, values), ops.sum(signs, axis=-1, keepdims=True)], axis=-1)
-        drawn = ops.take(ops.convert_to_tensor(image_signs()), x.shown.number, axis=0)
-        signature = ops.cast(sums, "float64") * drawn[:, :, None]
+        drawn = ops.take(ops.convert_to_tensor(image_signs(), dtype=sums.dtype), x.shown.number, axis=0)
+        signature = sums * drawn[:, :, None]
         if x.valid is None:
             return {"signature": signature}
         whole = ops.all(x.valid, axis=x.spatial)[:, None]
