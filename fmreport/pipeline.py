@@ -26,8 +26,9 @@ from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Facts, Layer
 from fmreport.report import html, pdf
-from fmreport.report.build import build, key_figures
+from fmreport.report.build import build
 from fmreport.report.environment import check_overrides
+from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
 from fmreport.store import Draft, Run, check_free, drafting

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run, with_target
 
 from fmreport.errors import RenderError
-from fmreport.report import build, environment, html
+from fmreport.report import build, environment, html, key_figures
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
 from fmreport.report.wording import rounded, zeros_sentence
@@ -133,7 +133,7 @@ def test_table_and_key_figures_add_up_to_the_tables_of_the_run(page: Page) -> No
     silent = page.table.columns.index(next(c for c in page.table.columns if c.label == "silent"))
     shown = [int(row.cells[silent - 2].text) for row in page.table.rows]
     assert shown == list(run.summary["silent"])
-    assert page.keys[2].value == f"{sum(shown)} of {run.layers['channels'].sum()}"
+    assert key_figures.silence(run).value == f"{sum(shown)} of {run.layers['channels'].sum()}"
     assert len(page.missing) + run.layers["layer"].nunique() == len(run.inventory)
 
 
@@ -260,26 +260,42 @@ def test_the_report_says_what_each_of_several_inputs_took(page: Page) -> None:
     assert not [fact for fact in page.facts if fact.term == "Inputs"]
 
 
-def test_the_bound_on_silence_is_exact_and_stands_only_where_a_channel_is_silent(page: Page) -> None:
-    assert "up to 78% of others like these (95% confidence)" in page.keys[2].detail  # 1 - sqrt(0.05), of 2 images
-    assert build.key_figures(sd_unet_run())[2].detail == "4 images"
+def test_the_bound_on_silence_is_exact_and_stands_only_where_a_channel_is_silent() -> None:
+    assert (
+        "up to 78% of others like these (95% confidence)" in key_figures.silence(small_run()).detail
+    )  # 1 - sqrt(0.05), of 2 images
+    assert key_figures.silence(sd_unet_run()).detail == "4 images"
+
+
+def test_where_masks_overtake_edges_comes_first_and_silence_only_where_there_is_some() -> None:
+    found = key_figures.key_figures(sd_unet_run())
+    assert [figure.value for figure in found][1:] == [key_figures.resolution(sd_unet_run()).value, found[2].value]
+    # Made up to cross at 24 of 51, and noisy.
+    assert found[0].value in ("1 → 23", "1 → 24", "1 → 25", "1 → 26")
+    assert found[0].detail.endswith("from edges to mask: consistent with")
+    assert "silent" not in found[2].label
+    few = replace(
+        small_run(), analyses={**small_run().analyses, "progression": small_run().analyses["progression"][:0]}
+    )
+    assert key_figures.change_over(few) is None
+    assert "silent" in key_figures.key_figures(few)[2].label
 
 
 def test_the_coarsest_map_is_one_with_positions_and_the_report_says_which_are_not() -> None:
-    resolution = build.key_figures(sd_unet_run())[0]
+    resolution = key_figures.resolution(sd_unet_run())
     assert "1 × 1 aside" in resolution.label
     assert "1 × 1, without positions, at daspp/pooled/conv" in resolution.detail
-    assert "1 × 1" not in build.key_figures(small_run())[0].label
+    assert "1 × 1" not in key_figures.resolution(small_run()).label
 
 
 @pytest.mark.parametrize("kind", ["ZeroPadding2D", "MirrorPad", "PadV2", "Pad"])
 def test_a_map_that_only_padding_made_larger_is_not_the_finest(kind: str) -> None:
     specs = [TapSpec("conv", "Conv2D", (112, 112, 2)), TapSpec("pad", kind, (114, 114, 2))]
     run = make_run([*specs, TapSpec("end", "Conv2DPad", (56, 56, 2))], shown=2, tile=16, probes=("cat",))
-    resolution = build.key_figures(run)[0]
+    resolution = key_figures.resolution(run)
     assert resolution.value == "112 → 56"
     assert resolution.label == "rows of the maps, padding aside: finest, coarsest"
-    assert build.key_figures(make_run(specs[1:], shown=2, tile=16, probes=("cat",)))[0].value == "114"
+    assert key_figures.resolution(make_run(specs[1:], shown=2, tile=16, probes=("cat",))).value == "114"
 
 
 def test_a_layer_that_cannot_be_tapped_is_told_from_one_that_is_not_selected(page: Page) -> None:

@@ -9,12 +9,11 @@ import numpy as np
 from markupsafe import Markup
 
 from fmreport import figures
-from fmreport.analysis import finding, findings
 from fmreport.figures import photographs, plots
-from fmreport.layers import PADDING
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import attribution, contents, detectors, maps, methods, page, tables, taps
-from fmreport.report.wording import count, full_stop, in_words, listed, number, percent, plural, sizes
+from fmreport.report import attribution, contents, detectors, findings, maps, methods, page, tables, taps
+from fmreport.report.key_figures import key_figures
+from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural
 from fmreport.store import Run
 
 SHOWN, OTHERS = 320, 96
@@ -70,7 +69,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
-        findings=tuple(_findings(run)),
+        findings=tuple(findings.told(run)),
         notes=tuple(map(full_stop, (*facts.notes, *([UNTRAINED] if _untrained(run) else [])))),
         facts=tuple(_facts(run)),
         preprocess=str(facts.preprocess.get("sentence") or ""),
@@ -106,95 +105,12 @@ def _attachments() -> Iterator[page.Attachment]:
     yield page.Attachment(methods.FILE, "text/markdown", "supplement", METHODS)
 
 
-def _findings(run: Run) -> Iterator[page.Finding]:
-    seed = int(run.facts.config.get("seed", 0))
-    found = findings.findings(
-        finding.Tables(run.layers, run.inventory, run.summary, run.channels, run.analyses, run.controls, seed)
-    )
-    addresses = taps.anchors(list(run.layers["tap"]))
-    positions = {tap: position for position, tap in enumerate(run.layers["tap"], 1)}
-    for each in found:
-        shown = [tap for tap in each.taps if tap in addresses]
-        links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
-        positive = each.verdict in (finding.SUPPORTED, finding.CONSISTENT)
-        method = methods.href(methods.slug(each.subject))
-        yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive, method)
-
-
 def _contents_note(named: Sequence[str], taps: int) -> str:
     if len(named) == taps:
         return ""
     where = f"“{EVERY_TAP}” leads to the maps of every tap, “{PARTS}” to those of each part."
     part = next((name for name in named if name.endswith(contents.BEGINS)), "")
     return f"{part}: a part of the model, listed where it begins. {where}" if part else where
-
-
-def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
-    """The three most telling numbers of a run."""
-    return _resolution(run), _sparsity(run), _silence(run)
-
-
-def _resolution(run: Run) -> page.KeyFigure:
-    heights = run.layers["height"].to_numpy(np.float64, na_value=np.nan)
-    # One pixel is what global pooling leaves: no map. A padded map is finer than any that the model computes.
-    maps = np.isfinite(heights) & (run.layers["elements"] > run.layers["channels"]).to_numpy()
-    padded = maps & run.layers["type"].str.fullmatch(PADDING).to_numpy(bool)
-    padded &= bool((maps & ~padded).any())
-    maps_only = np.flatnonzero(maps & ~padded)
-    if not maps_only.size:
-        return page.KeyFigure("no maps", "every tap is a vector", plural(len(run.layers), "tap"))
-    sides = heights[maps_only].astype(int)
-    coarsest = int(sides.argmin())
-    before, least, after = int(sides[: coarsest + 1].max()), int(sides[coarsest]), int(sides[coarsest:].max())
-    path = [(before, "finest")] if before > least else []
-    path += [(least, "coarsest" if before > least or after > least else "the same everywhere")]
-    path += [(after, "finest after it")] if after > least else []
-    at = run.layers.iloc[int(maps_only[coarsest])]
-    pixels = list(run.layers.loc[np.isfinite(heights) & (run.layers["elements"] == run.layers["channels"]), "tap"])
-    aside = " and ".join(["1 × 1"] * bool(pixels) + ["padding"] * bool(padded.any()))
-    others = f" and {plural(len(pixels) - 1, 'other tap')}" if len(pixels) > 1 else ""
-    return page.KeyFigure(
-        " → ".join(str(side) for side, _ in path),
-        f"rows of the maps{f', {aside} aside' if aside else ''}: {', '.join(word for _, word in path)}",
-        f"coarsest at {at['tap']}: {sizes(str(at['shape']))}"
-        + (f"; 1 × 1, without positions, at {pixels[0]}{others}" if pixels else ""),
-    )
-
-
-def _sparsity(run: Run) -> page.KeyFigure:
-    table = run.layers[["tap", "zeros"]].merge(run.summary, on="tap")
-    designed = table[table["zeros"] == "by design"]
-    if len(designed):
-        most = designed.sort_values("zero_fraction", kind="stable").iloc[-1]
-        return page.KeyFigure(
-            percent(float(designed["zero_fraction"].median())),
-            "exact zeros at the one tap that makes them by design"
-            if len(designed) == 1
-            else f"exact zeros, median of the {len(designed)} taps that make them by design",
-            f"most at {most['tap']}: {percent(most['zero_fraction'])}",
-        )
-    defined = table[table["gini"].notna()]
-    if not len(defined):
-        return page.KeyFigure("–", "Gini index", "undefined at every tap")
-    most = defined.sort_values("gini", kind="stable").iloc[-1]
-    return page.KeyFigure(
-        f"{defined['gini'].min():.2f} to {defined['gini'].max():.2f}",
-        "Gini index of the taps: how concentrated activity is (Gaussian noise: 0.41)",
-        f"most at {most['tap']}; no tap makes exact zeros by design",
-    )
-
-
-def _silence(run: Run) -> page.KeyFigure:
-    silent, channels = int(run.summary["silent"].sum()), int(run.layers["channels"].sum())
-    images = len(run.facts.probes)
-    # The exact 95% bound on the rate of what was not seen in n independent images.
-    bound = number(100 * (1 - 0.05 ** (1 / images)), 2)
-    unseen = f": a silent channel may yet be active on up to {bound}% of others like these (95% confidence)"
-    return page.KeyFigure(
-        f"{silent:,} of {channels:,}",
-        "channels silent on this probe set",
-        plural(images, "image") + (unseen if silent else ""),
-    )
 
 
 def _facts(run: Run) -> Iterator[page.Fact]:
