@@ -54,7 +54,7 @@ def resolution(tables: Tables) -> Finding:
     least = np.minimum.accumulate(positions)[:-1]
     places = np.flatnonzero(positions[1:] * POSITIONS < least)
     if not len(places):
-        return Finding(subject, NOTHING, "No layer makes maps far coarser at once.", _RESOLUTION_RULE)
+        return Finding(subject, NOTHING, "No layer makes maps far coarser at once, 1 × 1 aside.", _RESOLUTION_RULE)
     at = int(places[0]) + 1
     before = int(positions[:at].argmin())
     layer = maps.iloc[at]

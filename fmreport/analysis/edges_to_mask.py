@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -15,9 +17,11 @@ AGREEMENT = 0.75
 """Share of the taps that must agree with a place where masks overtake edges."""
 FEWEST_TAPS = 6
 """Taps below which there is no course to speak of."""
+COMES_BACK = 0.5
+"""Share of the best R^2 of edges that they must regain behind the place where masks overtake them, to be told."""
 SUBJECT = "from edges to mask"
 RULE = (
-    "R^2 on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
+    "R² on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
     f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of "
     "the taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best "
     f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check "
@@ -37,8 +41,28 @@ _FAILED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What two curves along some taps do, or several pairs of curves at once."""
+
+    peak: np.ndarray
+    """`(...)` where edges are read best, from 0."""
+    at: np.ndarray
+    """`(...)` from where on masks are read better; the number of taps: nowhere."""
+    agreement: np.ndarray
+    """`(...)` share of the taps that agree with that."""
+    change: np.ndarray
+    """`(...)` R^2 that masks gain on edges from the first third of the taps to the last."""
+
+
+def course(edge: np.ndarray, mask: np.ndarray) -> Course:
+    """Of curves `(..., T)` without NaN."""
+    found = crossing(edge, mask)
+    return Course(edge.argmax(axis=-1), found.at, found.agreement, np.asarray(shift(edge, mask)))
+
+
 def from_edges_to_mask(tables: Tables) -> Finding:
-    """The claim, with where it happens."""
+    """The claim, with where it happens, and where it does with randomised weights."""
     read = tables.analyses["readability"]
     taps, edge, mask = curves(tables)
     count = len(taps)
@@ -49,28 +73,29 @@ def from_edges_to_mask(tables: Tables) -> Finding:
     masked = int(read.loc[read["target"] == "mask", "group"].max()) + 1
     drawn = resampling.resamples(groups, masked=masked, seed=tables.seed)
     spread = r_squared(read, ("edge", "mask"), taps, drawn)
-    found, change = crossing(edge, mask), float(shift(edge, mask))
-    peak, at = int(edge.argmax()), int(found.at)
+    own, drawings, others = course(edge, mask), course(spread["edge"], spread["mask"]), _randomised(tables, taps)
+    peak, at, change = int(own.peak), int(own.at), float(own.change)
     images = images_with_masks(tables)
-    low, high = map(float, resampling.interval(shift(spread["edge"], spread["mask"])))
-    peaks, places = spread["edge"].argmax(axis=-1), crossing(spread["edge"], spread["mask"]).at
-    controls = _control_shifts(tables, taps)
+    low, high = map(float, resampling.interval(drawings.change))
     checks: Checks = {
         "order": at < count and peak < at,
-        "agreement": bool(found.agreement >= AGREEMENT),
+        "agreement": bool(own.agreement >= AGREEMENT),
         "interval": None if images < resampling.FEWEST else bool(low > 0),
         "null": beats_nulls(tables, taps, mask)[0],
-        "controls": None if not len(controls) else bool(change > controls.max()),
+        "controls": None if others is None else bool(change > others.change.max()),
     }
-    place = "nowhere" if at == count else f"from {taps[at]} on ({at + 1} of {count} maps{_range(places, images)})"
+    numbers = _numbers(tables, taps)
+    overtakes = f"masks are read better than edges from {taps[min(at, count - 1)]} on (tap {numbers[at]}"
     sentence = (
-        f"Edges are read best at {taps[peak]} ({peak + 1} of {count} maps{_range(peaks, images)}; R² "
-        f"{edge[peak]:.2f}); masks are read better than edges {place}, as {found.agreement:.0%} of the maps agree. "
-        f"From the first third of the maps to the last, masks gain {change:+.2f} on edges"
-        f"{_interval(low, high, images)}{_beside(controls)}."
+        f"Edges are read best at {taps[peak]} (tap {numbers[peak]} of {len(tables.layers)}"
+        f"{_range(numbers[drawings.peak], images)}; R² {edge[peak]:.2f}); "
+        + ("masks are nowhere read better" if at == count else overtakes + _range(numbers[drawings.at], images) + ")")
+        + f", as {own.agreement:.0%} of the maps agree. From the first third of the maps to the last, masks gain "
+        f"{change:+.2f} on edges{_interval(low, high, images)}.{_beside(others, numbers)}"
     )
-    evidence = tuple(dict.fromkeys((taps[peak], taps[min(at, count - 1)])))
-    return Finding(SUBJECT, judged(checks), sentence, RULE, evidence, told(checks, _FAILED, MISSING))
+    evidence = tuple(dict.fromkeys((taps[peak], *taps[at : at + 1])))
+    why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), _again(edge, at, taps))))
+    return Finding(SUBJECT, judged(checks), sentence, RULE, evidence, why)
 
 
 def curves(tables: Tables) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -104,23 +129,40 @@ def _missing(read: pd.DataFrame, count: int) -> str:
     return f"it takes {FEWEST_TAPS} maps in which edges and masks vary; here: {count}"
 
 
-def _control_shifts(tables: Tables, taps: tuple[str, ...]) -> np.ndarray:
-    """The same change of each randomised model."""
+def _randomised(tables: Tables, taps: tuple[str, ...]) -> Course | None:
+    """The same of each randomised model; None where there are none."""
     found = []
     for _, rows in tables.controls.groupby("seed"):
         made = rows.pivot_table(index="tap", columns="quantity", values="value", dropna=False).reindex(taps)
         if {"edge", "mask"} <= set(made.columns):
             # A randomised tap that says nothing, such as one that is constant, is read with R^2 0.
-            filled = made[["edge", "mask"]].fillna(0.0)
-            found.append(float(shift(filled["edge"].to_numpy(), filled["mask"].to_numpy())))
-    return np.array(found)
+            found.append(made[["edge", "mask"]].fillna(0.0).to_numpy(np.float64).T)
+    return course(*np.stack(found, axis=1)) if found else None
 
 
-def _range(places: np.ndarray, images: int) -> str:
-    """Places from 1 that 95% of the resamples lie between."""
+def _numbers(tables: Tables, taps: tuple[str, ...]) -> np.ndarray:
+    """`(T + 1,)` places of taps among all taps, from 1; last, one past them."""
+    places = {tap: place for place, tap in enumerate(tables.layers["tap"], 1)}
+    return np.array([*(places[tap] for tap in taps), len(tables.layers) + 1])
+
+
+def _again(edge: np.ndarray, at: int, taps: tuple[str, ...]) -> str:
+    """Where edges come back behind the place where masks overtake them, if they do."""
+    rest = edge[at:]
+    if not len(rest):
+        return ""
+    rise = rest - np.minimum.accumulate(rest)
+    back = int(rise.argmax())
+    if rise[back] < COMES_BACK * edge.max():
+        return ""
+    return f"edges come back further on, up to R² {rest[back]:.2f} at {taps[at + back]}"
+
+
+def _range(numbers: np.ndarray, images: int) -> str:
+    """Between which numbers of taps 95% of the resamples lie."""
     if images < resampling.FEWEST:
         return ""
-    low, high = (round(float(end)) + 1 for end in resampling.interval(places))
+    low, high = (round(float(end)) for end in resampling.interval(numbers))
     return f", 95% interval {low} to {high}"
 
 
@@ -130,7 +172,19 @@ def _interval(low: float, high: float, images: int) -> str:
     return f" (95% interval {low:+.2f} to {high:+.2f}, {images} images)"
 
 
-def _beside(controls: np.ndarray) -> str:
-    if not len(controls):
+def _beside(others: Course | None, numbers: np.ndarray) -> str:
+    if others is None:
         return ""
-    return f"; with randomised weights {controls.min():+.2f} to {controls.max():+.2f}"
+    peaks, places, nowhere = numbers[others.peak], numbers[others.at], others.at == len(numbers) - 1
+    overtake = f"masks are read better from tap {between(places[~nowhere])} on" if not nowhere.all() else ""
+    never = "masks are nowhere read better" if nowhere.all() else " or nowhere" if nowhere.any() else ""
+    return (
+        f" With randomised weights edges are read best at tap {between(peaks)}, {overtake}{never}, and masks gain "
+        f"{between(others.change, '+.2f')}."
+    )
+
+
+def between(values: np.ndarray, form: str = "") -> str:
+    """Least and most of some values; one where they are the same."""
+    ends = dict.fromkeys(f"{end:{form}}" for end in (values.min(), values.max()))
+    return " to ".join(ends)

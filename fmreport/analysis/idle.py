@@ -13,8 +13,9 @@ from fmreport.records import IMAGE
 SUBJECT = "channels that say nothing of their own"
 RULE = (
     "channels whose values are all zero, or all equal, on all probes, or that correlate above 0.99 with an earlier "
-    "one; the weights that make a channel are its share of those of its layer and of the layers before it that hand "
-    "on channels one by one, as far as nobody else reads them"
+    "one, near-silent ones left out, as single values agree by chance; each is counted at every tap that shows it; the "
+    "weights that make a channel are its share of those of its layer and of the layers before it that hand on channels "
+    "one by one, as far as nobody else reads them"
 )
 ONE_BY_ONE = (
     "Activation", "AveragePooling2D", "BatchNormalization", "Dropout", "ELU", "LeakyReLU", "MaxPooling2D", "PReLU",
@@ -28,6 +29,9 @@ def idle_channels(tables: Tables) -> Finding:
     channels, repeats = tables.channels, tables.analyses["redundancy"]
     silent, constant = channels["silent"].astype(bool), channels["constant"].astype(bool)
     repeats = repeats.loc[repeats["tap"] != IMAGE, ["tap", "duplicate"]].set_axis(["tap", "channel"], axis=1)
+    faint = channels.loc[channels["near_silent"].astype(bool), ["tap", "channel"]]
+    passing = set(map(tuple, faint.to_numpy(object)))
+    repeats = repeats[[pair not in passing for pair in map(tuple, repeats.to_numpy(object))]]
     idle = [channels.loc[where, ["tap", "channel"]] for where in (silent, constant & ~silent)]
     counts = (len(idle[0]), len(idle[1]), len(repeats))
     if not sum(counts):
@@ -39,7 +43,7 @@ def idle_channels(tables: Tables) -> Finding:
     saved = weights(tables, every)
     held = f"the weights that make them are about {saved:,} parameters" if saved else "what makes them is not known"
     sentence = (
-        f"Of {len(channels):,} channels {counts[0]:,} are silent, {counts[1]:,} constant and {counts[2]:,} "
+        f"Of {len(channels):,} channels {counts[0]:,} are silent, {counts[1]:,} more constant and {counts[2]:,} "
         f"near-duplicates, most at {most} ({by_tap[most]:,}); {held}."
     )
     caveat = "on these probes; other images may wake them, and what reads them has weights of its own for them"

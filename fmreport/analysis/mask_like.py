@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from fmreport.analysis import resampling
-from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, curves, images_with_masks
+from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, between, curves, images_with_masks
 from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
+from fmreport.analysis.progression import r_squared
 from fmreport.analysis.selectivity import POLARITIES
+from fmreport.measures.places import SIDE
 from fmreport.records import IMAGE
 
 STRICT = 0.02
 """Level for a channel, which is picked from very many: with 0.05, 4 of 100 networks of random weights have one."""
+BY_CONSTRUCTION = "the last layers of a model that was trained to draw masks are mask-like by construction"
 TAP, CHANNEL = "the most mask-like tap", "the most mask-like channel"
 _TAP_RULE = (
     "the tap from which masks are read best on held-out images; supported if the best tap reads masks of no meaning "
-    f"less well (p at most {SIGNIFICANT}), its interval is above 0, and neither the image's own colours nor the "
-    "best tap of any randomised model read masks as well; consistent with, if no check fails but one could not be made"
+    f"less well (p at most {SIGNIFICANT}), its interval is above 0, and neither the image's own colours nor the mean "
+    "mask of other images nor the best tap of any randomised model do as well; consistent with, if no check fails but "
+    "one could not be made"
 )
 _CHANNEL_RULE = (
     "the channel with the highest IoU, less the prevalence, on the half of the images that it was not chosen on, over "
@@ -27,6 +31,7 @@ _CHANNEL_RULE = (
 _FAILED = {
     "interval": "its interval is not above 0",
     "image": "the colours of the image itself do as well",
+    "prior": "the mean mask of other images does as well",
     "controls": "a randomised model does as well",
 }
 
@@ -47,7 +52,7 @@ def best_tap(tables: Tables) -> Finding:
             f"R² {mask[best]:.2f})."
             if few
             else f"From no tap masks are read better than masks of no meaning are (best: {name}, R² {mask[best]:.2f}, "
-            f"p {p:.2f})."
+            f"p {p:.3f})."
         )
         return Finding(TAP, UNTESTED if few else NOTHING, sentence, _TAP_RULE, (name,), FEW_MASKS if few else "")
     table = tables.analyses["progression"]
@@ -55,18 +60,20 @@ def best_tap(tables: Tables) -> Finding:
     images, ends = images_with_masks(tables), (float(row["lower"]), float(row["upper"]))
     controls = _best_of_controls(tables, "mask", taps)
     colours = table.loc[(table["tap"] == IMAGE) & (table["quantity"] == "mask"), "value"].to_numpy(np.float64)
+    read = tables.analyses["readability"]
+    prior = float(r_squared(read, ("prior",), (name,), np.ones(int(read["group"].max()) + 1, np.int64))["prior"][0])
     checks: Checks = {
         "interval": None if images < resampling.FEWEST else ends[0] > 0,
         "image": bool((mask[best] > colours).all()),
+        "prior": not mask[best] <= prior,
         "controls": bool(mask[best] > controls.max()) if len(controls) else None,
     }
     interval = "" if np.isnan(ends[0]) else f", 95% interval {ends[0]:.2f} to {ends[1]:.2f}"
     sentence = (
-        f"Masks are read best at {name} (R² {mask[best]:.2f}{interval}, {images} images; p {p:.2f}){_image(colours)}"
-        f"{_beside(controls)}."
+        f"Masks are read best at {name} (R² {mask[best]:.2f}{interval}, {images} images; p {p:.3f}){_image(colours)}"
+        f"{_prior(prior)}{_beside(controls)}."
     )
-    caveat = "the last layers of a model that was trained to draw masks are mask-like by construction"
-    why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), caveat)))
+    why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), BY_CONSTRUCTION)))
     return Finding(TAP, judged(checks), sentence, _TAP_RULE, (name,), why)
 
 
@@ -85,17 +92,16 @@ def best_channel(tables: Tables) -> Finding:
     best = table.iloc[int((table["iou"] - table["prevalence"]).to_numpy().argmax())]
     tap, p, above = str(best["tap"]), float(best["iou_p_best"]), float(best["iou"] - best["prevalence"])
     numbers = (
-        f"IoU {best['iou']:.2f} on images that it was not chosen on, where calling everything foreground gives "
-        f"{best['prevalence']:.2f}; AUROC {best['auroc']:.2f}"
+        f"IoU {best['iou']:.2f} at up to {SIDE} × {SIDE} places of each image that it was not chosen on, where calling "
+        f"everything foreground gives {best['prevalence']:.2f} (p {p:.3f}); AUROC {best['auroc']:.2f}"
     )
     if np.isnan(p) or 1 / (1 + int(best["draws"])) > STRICT:
         sentence = f"Whether a channel outlines the foreground cannot be told (best: one of {tap}, {numbers})."
         return Finding(CHANNEL, UNTESTED, sentence, _CHANNEL_RULE, (tap,), FEW_MASKS)
     if p > STRICT or above <= 0:
-        sentence = (
-            "No channel outlines the foreground better than the best of all outlines masks of no meaning (best: one of "
-            f"{tap}, {numbers}; p {p:.3f}, where {STRICT} is asked for)."
-        )
+        rival = "calling everything foreground does" if above <= 0 else "the best may do masks of no meaning"
+        told_p = "" if above <= 0 else f"; a p of {STRICT} at most is asked for"
+        sentence = f"No channel outlines the foreground better than {rival} (best: one of {tap}, {numbers}{told_p})."
         return Finding(CHANNEL, NOTHING, sentence, _CHANNEL_RULE, (tap,))
     controls = _best_of_controls(tables, "iou_above", tuple(map(str, table["tap"])))
     checks: Checks = {
@@ -106,8 +112,11 @@ def best_channel(tables: Tables) -> Finding:
     low = ", by its low values," if best["chosen_polarity"] == POLARITIES[-1] else ""
     twice = "" if best["chosen"] == best["chosen_again"] else f" (on the other half, channel {best['chosen_again']})"
     named = f"Channel {int(best['chosen'])} of {tap}{twice}{low}"
-    sentence = f"{named} outlines the foreground best: {numbers} (p {p:.3f})."
-    return Finding(CHANNEL, judged(checks), sentence, _CHANNEL_RULE, (tap,), told(checks, _FAILED, MISSING))
+    beside = f"; with randomised weights {between(controls, '.2f')}" if len(controls) else ""
+    gains = f"Above the prevalence: {above:.2f}{beside}; colours of the image {colours.max(initial=0):.2f}."
+    sentence = f"{named} outlines the foreground best: {numbers}. {gains}"
+    why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), BY_CONSTRUCTION)))
+    return Finding(CHANNEL, judged(checks), sentence, _CHANNEL_RULE, (tap,), why)
 
 
 def _best_of_controls(tables: Tables, quantity: str, taps: tuple[str, ...]) -> np.ndarray:
@@ -120,7 +129,9 @@ def _image(colours: np.ndarray) -> str:
     return f"; from the colours of the image itself with R² {colours[0]:.2f}" if len(colours) else ""
 
 
+def _prior(prior: float) -> str:
+    return "" if np.isnan(prior) else f"; the mean mask of other images has R² {prior:.2f}"
+
+
 def _beside(controls: np.ndarray) -> str:
-    if not len(controls):
-        return ""
-    return f"; with randomised weights, each at its best tap, {controls.min():.2f} to {controls.max():.2f}"
+    return f"; with randomised weights, each at its best tap, {between(controls, '.2f')}" if len(controls) else ""

@@ -21,7 +21,7 @@ OWN = "prediction"
 FINE = "centroid_share"
 ABOVE = (
     "Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
-    "regression from 64 combinations of channels explains on images that it was not learned from."
+    "regression from the channels, of many from 64 combinations, explains on images that it was not learned from."
 )
 DEEPEST = -0.3
 """R^2 below which nothing is drawn: what is read worse than that is not read at all."""
@@ -141,12 +141,23 @@ def _caption(run: Run, table: pd.DataFrame) -> str:
     if table["lower"].notna().any():
         told.append("Bands: 95% intervals, images resampled.")
     if any(_few(rows) for _, rows in table.groupby("quantity")):
-        told.append("Dots: single images, where these are too few for an interval; some may lie below the axis.")
+        told.append("Dots: single images, where these are too few for an interval.")
+    told.append(f"Nothing is drawn below R² {DEEPEST}.".replace("-", "−"))
     told.append(plots.told_controls(run.controls))
     image = table[table["tap"] == IMAGE].set_index("quantity")["value"]
     parts = [f"{LOOKS[name][0]} {image[name]:.2f}" for name in LOOKS if name in image.index]
     told.append(f"From the colours of the image itself: {', '.join(parts)}." if parts else "")
+    told.append(_prior(run.analyses["readability"]))
     return " ".join(filter(None, told))
+
+
+def _prior(read: pd.DataFrame) -> str:
+    """What the place in the picture alone says of the mask."""
+    sums = read[(read["target"] == "prior") & (read["tap"] != IMAGE)].groupby("tap")[["residual", "total"]].sum()
+    scores = 1 - sums["residual"] / sums["total"].where(sums["total"] > 0)
+    if not scores.notna().any():
+        return ""
+    return f"The mean mask of other images, as it is, has R² {scores.min():.2f} to {scores.max():.2f}, by the grid."
 
 
 def _alt(table: pd.DataFrame, taps: list[str]) -> str:

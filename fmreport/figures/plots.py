@@ -199,13 +199,16 @@ def _label(axes: Axes, label: EndLabel, place: float) -> None:
 
 
 def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, taps: Sequence[str], *, colour: str) -> None:
-    """A hatched band between the least and the most of all randomised models; nothing where there are none."""
+    """A hatched band between the least and the most of all randomised models, a dashed line of a single one."""
     rows = controls[controls["quantity"] == quantity]
     if not len(rows):
         return
     ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(taps))
     x = np.arange(1, len(taps) + 1)
     low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
+    if controls["seed"].nunique() == 1:
+        axes.plot(x, low, color=colour, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.6, zorder=1)
+        return
     axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch="////", linewidth=0, alpha=0.35, zorder=1)
 
 
@@ -215,7 +218,7 @@ def told_controls(controls: pd.DataFrame) -> str:
     if not count:
         return ""
     if count == 1:
-        return "Hatched: a model with the same weights in random order."
+        return "Dashed: a model with the same weights in random order."
     return f"Hatched: the range of {count} models with the same weights in random order."
 
 

@@ -24,6 +24,11 @@ ATTACHED = {
     "summary": "measures pooled over all probes, one row per tap",
     "blocks": "parts of the model: what they hold and do, adding up to the whole",
     "inventory": "every layer of the model, with its taps or the reason why it has none",
+    "progression": "edges, masks and fineness along the taps, with intervals, nulls and the image as layer 0",
+    "controls": "the same of models with randomised weights",
+    "selectivity": "how well the best channel of each tap tells the foreground",
+    "dimension": "dimensions in use, one row per tap",
+    "redundancy": "channels that repeat others",
 }
 """Tables that travel inside the PDF."""
 
