@@ -19,7 +19,7 @@ from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
-from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
+from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError, SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
@@ -53,6 +53,8 @@ REMADE = ("report.html", "report.pdf", "figures", "manifest.json")
 """What rendering makes anew; whatever else lies in a run's folder stays."""
 KNOWN_RECIPES = {"bit": "bit"}
 """The recipe of every model of a kind; those of TensorFlow Hub differ from module to module."""
+MODELS = 20
+"""Models with permuted weights that a config may ask for, so that those of two seeds differ."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
@@ -96,6 +98,7 @@ def run(
         displayed = _displayed(config, probe_set.names)
     with watch.stage("Opening the model") as advance:
         model = sources.open_source(config, advance)
+        _check_controls(config, model)
         preprocess = preprocessing(config, model)
         inventory, all_taps = model.inventory(preprocess.size)
         taps = layers.select(config, all_taps)
@@ -108,7 +111,7 @@ def run(
     with watch.stage("Measuring") as advance:
         tables = extraction.measure(displayed, advance)
     dissected = _dissected(extraction, config, watch)
-    randomised = _randomised(extraction, config.controls.randomised, displayed, watch)
+    randomised = _randomised(extraction, config, displayed, watch)
     evidence = _evidence(tables, extraction, dissected)
     with drafting(destination, force=force) as draft:
         with watch.stage("Showing") as advance:
@@ -262,11 +265,23 @@ def _summary(listed: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return summarise(listed["tap"], tables.samples, tables.channels, tables.histograms)
 
 
-def _randomised(extraction: Extraction, count: int, displayed: Sequence[str], watch: Watch) -> list[Tables]:
+def _check_controls(config: Config, model: sources.TappableModel) -> None:
+    """Raises where weights are to be permuted that cannot be: now, and not when all else is measured."""
+    if not config.controls.randomised:
+        return
+    try:
+        with model.randomised(1):
+            pass
+    except SourceError as error:
+        raise SourceError(f"{config.where('controls', 'randomised')}: {error}", fix=error.fix) from error
+
+
+def _randomised(extraction: Extraction, config: Config, displayed: Sequence[str], watch: Watch) -> list[Tables]:
     """What the same probes give with permuted weights, as often as the config asks."""
-    made = []
-    for seed in range(1, count + 1):
-        with watch.stage(f"Control {seed} of {count}") as advance, extraction.model.randomised(seed):
+    made, count = [], config.controls.randomised
+    for number in range(1, count + 1):
+        seed = config.seed * MODELS + number
+        with watch.stage(f"Control {number} of {count}") as advance, extraction.model.randomised(seed):
             made.append(extraction.measure(displayed, advance))
     return made
 

@@ -62,6 +62,10 @@ class SyntheticRun:
     all_attributed: dict[str, Tiles] = field(default_factory=dict)
     columns: dict[str, dict[str, Column]] = field(default_factory=columns.described)
 
+    def table(self, name: str) -> pd.DataFrame:
+        """One of its tables."""
+        return self.analyses[name] if name in self.analyses else getattr(self, name)
+
     def tiles(self, tap: str) -> Tiles | None:
         """The maps of one tap, or None where it has no map."""
         return self.all_tiles.get(tap)
@@ -127,7 +131,7 @@ def with_target(run: SyntheticRun) -> SyntheticRun:
     made = {}
     rows = []
     for tap in run.layers["tap"]:
-        reason = "the target does not depend on it" if tap == first else "it is no map of rows and columns"
+        reason = "no gradient comes back to it" if tap == first else "it is no map of rows and columns"
         if tap in others:
             grid, reason = run.all_tiles[tap].grid, ""
             values = rng.integers(0, 256, (len(probes), 2, *np.minimum(grid, 16))).astype(np.uint8)

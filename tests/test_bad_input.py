@@ -164,7 +164,7 @@ def test_a_constant_map_says_nothing_and_is_not_undefined(odd: Run) -> None:
     assert (found["auroc"], found["iou_p_best"]) == (0.5, 1)
     idle = told(odd)["channels that say nothing of their own"]
     # Both channels of the layer, and again where they are joined to another; 1 weight and 1 bias each.
-    assert "0 are silent, 4 constant" in idle.sentence
+    assert "0 are silent, 4 more constant" in idle.sentence
     assert "about 4 parameters" in idle.sentence
 
 

@@ -529,7 +529,7 @@ def test_attribution_stands_beside_the_maps_of_each_tap_with_target_methods_rang
 def test_a_tap_without_a_gradient_says_why_and_a_run_without_a_target_says_nothing(
     attributed: Document, document: Document
 ) -> None:
-    assert "No attribution: the target does not depend on it." in "".join(attributed.text)
+    assert "No attribution: no gradient comes back to it." in "".join(attributed.text)
     for word in ("ttribution", "Grad-CAM", "its own prediction"):
         assert word not in told_of_the_run(document)
     plain = build.build(small_run())

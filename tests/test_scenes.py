@@ -75,7 +75,20 @@ def test_masks_of_no_meaning_are_so_many_that_to_exceed_them_all_is_significant(
         scenes = Scenes(collected(folder, [block(i % 18, i % 13) for i in range(count)]), Preprocess(SIZE))
         nulls = [name.partition(" ")[0] for name in scenes.planes if name.startswith(("shuffled", "shifted"))]
         assert 1 / (1 + len(nulls)) < 0.05
-        assert nulls.count("shuffled") == min(count - 1, len(nulls) // 2)
+        assert nulls.count("shuffled") == min(count - 1, len(nulls))
+
+
+def test_every_shuffle_gives_every_mask_to_another_image_and_no_two_are_alike(tmp_path: Path) -> None:
+    masks = [block(i % 18, i % 11) for i in range(40)]
+    found = collected(tmp_path, masks)
+    scenes = Scenes(found, Preprocess(SIZE))
+    drawn = [np.stack([plane(scenes, found, i, f"shuffled {k}") for i in range(40)]) for k in range(1, NULLS + 1)]
+    every = sorted(mask.astype(np.float32).tobytes() for mask in masks)
+    for one in drawn:
+        assert sorted(mask.tobytes() for mask in one) == every
+        assert not any((mask == own).all() for mask, own in zip(one, masks, strict=True))
+    same = [(a == b).all(axis=(1, 2)).sum() for i, a in enumerate(drawn) for b in drawn[:i]]
+    assert max(same) < 10
 
 
 def test_what_the_mask_ignores_and_what_pads_is_not_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from fmreport.analysis.crossing import crossing, shift
 from fmreport.analysis.finding import SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
 from fmreport.analysis.nulls import p_of_best
 from fmreport.analysis.progression import NULL, of_nulls, r_squared
+from fmreport.analysis.readability import seen
 
 AGREEMENT = 0.75
 """Share of the taps that must agree with a place where masks overtake edges."""
@@ -24,7 +25,8 @@ RULE = (
     "R² on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
     f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of "
     "the taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best "
-    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}); consistent with, if no check "
+    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}) and than the mean mask of other "
+    "images does; consistent with, if no check "
     "fails but one could not be made"
 )
 NO_CONTROLS = "no randomised control was run (controls: {randomised: 3})"
@@ -37,6 +39,7 @@ _FAILED = {
     "agreement": "too many taps disagree",
     "interval": "the interval is not above 0",
     "null": "masks of no meaning are read as well",
+    "prior": "the mean mask of other images is as good",
     "controls": "a randomised model does the same",
 }
 
@@ -71,7 +74,8 @@ def from_edges_to_mask(tables: Tables) -> Finding:
         return Finding(SUBJECT, UNTESTED, sentence, RULE)
     groups = int(read["group"].max()) + 1
     masked = int(read.loc[read["target"] == "mask", "group"].max()) + 1
-    drawn = resampling.resamples(groups, masked=masked, seed=tables.seed)
+    told_of = np.where(np.arange(groups) < masked, seen(read, "mask", groups), seen(read, "edge", groups))
+    drawn = resampling.resamples(groups, masked=masked, seed=tables.seed, seen=told_of)
     spread = r_squared(read, ("edge", "mask"), taps, drawn)
     own, drawings, others = course(edge, mask), course(spread["edge"], spread["mask"]), _randomised(tables, taps)
     peak, at, change = int(own.peak), int(own.at), float(own.change)
@@ -82,6 +86,7 @@ def from_edges_to_mask(tables: Tables) -> Finding:
         "agreement": bool(own.agreement >= AGREEMENT),
         "interval": None if images < resampling.FEWEST else bool(low > 0),
         "null": beats_nulls(tables, taps, mask)[0],
+        "prior": not mask.max() <= prior(tables, taps[int(mask.argmax())]),
         "controls": None if others is None else bool(change > others.change.max()),
     }
     numbers = _numbers(tables, taps)
@@ -121,6 +126,12 @@ def beats_nulls(tables: Tables, taps: tuple[str, ...], mask: np.ndarray) -> tupl
     p = p_of_best(mask, of_nulls(read, taps, int(read["group"].max()) + 1))
     count = sum(str(name).startswith(NULL) for name in read["target"].unique())
     return (None if np.isnan(p) or 1 / (1 + count) > SIGNIFICANT else bool(p <= SIGNIFICANT)), p
+
+
+def prior(tables: Tables, tap: str) -> float:
+    """R^2 of the mean mask of other images, as it is, on the grid of a tap; NaN where there is none."""
+    read = tables.analyses["readability"]
+    return float(r_squared(read, ("prior",), (tap,), np.ones(int(read["group"].max()) + 1, np.int64))["prior"][0])
 
 
 def _missing(read: pd.DataFrame, count: int) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fmreport.analysis import resampling
-from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, between, curves, images_with_masks
+from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, between, curves, images_with_masks, prior
 from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
-from fmreport.analysis.progression import r_squared
 from fmreport.analysis.selectivity import POLARITIES
 from fmreport.measures.places import SIDE
 from fmreport.records import IMAGE
@@ -60,18 +59,17 @@ def best_tap(tables: Tables) -> Finding:
     images, ends = images_with_masks(tables), (float(row["lower"]), float(row["upper"]))
     controls = _best_of_controls(tables, "mask", taps)
     colours = table.loc[(table["tap"] == IMAGE) & (table["quantity"] == "mask"), "value"].to_numpy(np.float64)
-    read = tables.analyses["readability"]
-    prior = float(r_squared(read, ("prior",), (name,), np.ones(int(read["group"].max()) + 1, np.int64))["prior"][0])
+    place = prior(tables, name)
     checks: Checks = {
-        "interval": None if images < resampling.FEWEST else ends[0] > 0,
+        "interval": None if images < resampling.FEWEST or np.isnan(ends[0]) else ends[0] > 0,
         "image": bool((mask[best] > colours).all()),
-        "prior": not mask[best] <= prior,
+        "prior": not mask[best] <= place,
         "controls": bool(mask[best] > controls.max()) if len(controls) else None,
     }
     interval = "" if np.isnan(ends[0]) else f", 95% interval {ends[0]:.2f} to {ends[1]:.2f}"
     sentence = (
         f"Masks are read best at {name} (R² {mask[best]:.2f}{interval}, {images} images; p {p:.3f}){_image(colours)}"
-        f"{_prior(prior)}{_beside(controls)}."
+        f"{_place(place)}{_beside(controls)}."
     )
     why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), BY_CONSTRUCTION)))
     return Finding(TAP, judged(checks), sentence, _TAP_RULE, (name,), why)
@@ -129,7 +127,7 @@ def _image(colours: np.ndarray) -> str:
     return f"; from the colours of the image itself with R² {colours[0]:.2f}" if len(colours) else ""
 
 
-def _prior(prior: float) -> str:
+def _place(prior: float) -> str:
     return "" if np.isnan(prior) else f"; the mean mask of other images has R² {prior:.2f}"
 
 

@@ -61,13 +61,18 @@ class Progression:
         groups = len(evidence.sizes)
         read = readability.Readability().table(evidence)
         whole = values(evidence, read, np.ones(groups, np.int64))
-        drawn = resampling.resamples(groups, masked=evidence.masked_groups, seed=evidence.seed)
-        spread = values(evidence, read, drawn)
+        every = np.ones(groups, bool)
+        told = dict.fromkeys(QUANTITIES, every) | {name: readability.seen(read, name, groups) for name in READ}
+        drawn = {
+            name: resampling.resamples(groups, masked=evidence.masked_groups, seed=evidence.seed, seen=seen)
+            for name, seen in told.items()
+        }
+        spread = {name: r_squared(read, (name,), evidence.taps, drawn[name])[name] for name in READ}
+        spread |= detail.values(evidence, drawn[DETAIL[0]])
         nulls = of_nulls(read, evidence.taps, groups)
         frames = []
         for quantity in QUANTITIES:
-            masked = evidence.masked_groups if quantity == "mask" else groups
-            images = int(evidence.sizes[:masked].sum())
+            images = int(evidence.sizes[told[quantity]].sum())
             enough = images >= resampling.FEWEST
             lower, upper = resampling.interval(spread[quantity]) if enough else (np.nan, np.nan)
             frame = pd.DataFrame({"tap": evidence.taps, "quantity": quantity, "value": whole[quantity]})

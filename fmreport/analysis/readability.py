@@ -109,6 +109,12 @@ def _flat(evidence: Evidence, tap: str, target: str) -> str:
     return "" if unless_rounding(square - mean**2, square) > 0 else what
 
 
+def seen(table: pd.DataFrame, target: str, groups: int) -> np.ndarray:
+    """`(groups,)` bool: of which groups a target is read; not of images that are ignored all over."""
+    rows = table.loc[table["target"] == target, "group"].unique()
+    return np.isin(np.arange(groups), rows.astype(np.int64))
+
+
 def by_group(table: pd.DataFrame, names: Sequence[str], *, taps: Sequence[str], groups: int) -> Errors:
     """Errors of the named targets, `(targets, taps, groups)`, as `r_squared` takes them; 0 where there is no row."""
     index = pd.MultiIndex.from_product([names, taps, range(groups)], names=["target", "tap", "group"])

@@ -12,15 +12,20 @@ LEVEL = 0.95
 """Share of the resamples that an interval holds."""
 
 
-def resamples(groups: int, *, masked: int, seed: int, draws: int = DRAWS) -> np.ndarray:
+def resamples(groups: int, *, masked: int, seed: int, draws: int = DRAWS, seen: np.ndarray | None = None) -> np.ndarray:
     """`(draws, groups)` how often each group is drawn; those with masks (the first) and the others each by themselves.
 
-    Images are drawn, never pixels: those of one image are not independent.
+    Images are drawn, never pixels: those of one image are not independent. `seen` `(groups,)` bool leaves out the
+    others, of which nothing counts.
     """
     rng = np.random.default_rng((seed, groups))
-    kinds = [size for size in (masked, groups - masked) if size]
-    drawn = [rng.multinomial(size, np.full(size, 1 / size), draws) for size in kinds]
-    return np.concatenate(drawn, axis=1) if drawn else np.zeros((draws, 0), np.int64)
+    drawn = np.zeros((draws, groups), np.int64)
+    told = np.ones(groups, bool) if seen is None else seen
+    first = np.arange(groups) < masked
+    for kind in (np.flatnonzero(told & first), np.flatnonzero(told & ~first)):
+        if len(kind):
+            drawn[:, kind] = rng.multinomial(len(kind), np.full(len(kind), 1 / len(kind)), draws)
+    return drawn
 
 
 def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -85,6 +85,8 @@ class Selectivity:
             if drawn is None or masked < 2:
                 continue
             labels = evidence.grouped[tap]["labels"]
+            if not (labels & 1).any(axis=1).all():
+                continue  # nothing is looked at in one half
             halves = [half_of(drawn[h], labels[h], len(regions(evidence.planes))) for h in (0, 1)]
             if all(half.defined[0] for half in halves):
                 found[tap] = judged(halves)

@@ -26,8 +26,8 @@ def planes(masks: int) -> tuple[str, ...]:
 
 
 def shuffles(masks: int) -> int:
-    """How many of the nulls are masks of other images: up to half."""
-    return max(min(NULLS // 2, masks - 1), 0)
+    """How many of the nulls are masks of other images: all of them, where there are as many."""
+    return max(min(NULLS, masks - 1), 0)
 
 
 class Scenes:
@@ -35,9 +35,9 @@ class Scenes:
 
     `kept` is 1 where the image is looked at: 0 where the mask says to ignore it, and on padding. `edge` is the Sobel
     magnitude of the luminance, `red`, `green`, `blue` the image itself, 0-255. Where some probe has a mask: `mask` is
-    1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images, up to half of
-    the nulls; `shifted 1`, ... the image's own mask moved around the torus. All of these are 0 for a probe without a
-    mask.
+    1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images; `shifted
+    1`, ... the image's own mask moved around the torus, where these are too few. All of these are 0 for a probe
+    without a mask.
     """
 
     def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
@@ -47,6 +47,8 @@ class Scenes:
         places = np.unique(np.linspace(0, len(self.masked) - 1, min(BANK, len(self.masked))).astype(int))
         banked = [self.masked[place] for place in places]
         self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
+        self._banked = {name: number for number, name in enumerate(self._bank)}
+        self._taken = _derangements(len(banked), shuffles(len(banked)), seed)
         self.place = {name: place for place, name in enumerate(self.masked)}
         self._shuffles = shuffles(len(banked))
         self.planes = planes(len(banked))
@@ -84,15 +86,35 @@ class Scenes:
             return [nothing] * (2 + NULLS)
         others = [other for name, other in self._bank.items() if name != probe.name]
         prior = np.mean(others, axis=0, dtype=np.float32) if others else nothing
-        start = self.place[probe.name]
-        shuffled = [others[(start + i) % len(others)] for i in range(self._shuffles)]
-        return [mask, prior, *shuffled, *self._shifted(mask, start)]
+        place, bank = self.place[probe.name], list(self._bank.values())
+        own = self._banked.get(probe.name, place % len(bank))
+        shuffled = [bank[taken[own]] for taken in self._taken]
+        return [mask, prior, *shuffled, *self._shifted(mask, place)]
 
     def _shifted(self, mask: np.ndarray, place: int) -> list[np.ndarray]:
         """The mask around the torus, in each axis by a quarter to three quarters of its side."""
         rng = np.random.default_rng((self.seed, place))
         moves = (rng.uniform(0.25, 0.75, (NULLS - self._shuffles, 2)) * mask.shape).astype(int)
         return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
+
+
+def _derangements(count: int, wanted: int, seed: int) -> list[np.ndarray]:
+    """`wanted` ways to give each of `count` images another one's mask, every mask once in each.
+
+    Each way is a ring of all images in an order of its own, so that ways have as little in common as chance lets them,
+    with one another and with the folds. Where ways are as many as other images, each image gets every other one's: one
+    ring, by one more step each time.
+    """
+    made = []
+    rng = np.random.default_rng((seed, count))
+    order = rng.permutation(count)
+    for number in range(wanted):
+        every = wanted == count - 1
+        ring, step = (order, number + 1) if every else (rng.permutation(count), 1)
+        taken = np.empty(count, np.int64)
+        taken[ring] = np.roll(ring, -step)
+        made.append(taken)
+    return made
 
 
 def _sobel(luminance: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def page_to_typst(page: Page, template_dir: Path | None, assets: _Assets | None 
 
 
 def _csv(run: Run, name: str) -> bytes:
-    text: str = getattr(run, name).to_csv(index=False, lineterminator="\n")
+    text: str = run.table(name).to_csv(index=False, lineterminator="\n")
     return text.encode("utf-8")
 
 

@@ -10,15 +10,14 @@ import tensorflow as tf
 from fmreport.sources.architecture import summary
 from fmreport.sources.listing import MOVED
 
-NO_PATH = "the target does not depend on it"
+NO_PATH = (
+    "no gradient comes back to it from the target, which does not depend on it, or only through operations that pass "
+    "none, such as rounding"
+)
 SATURATING = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 """Operations whose gradients vanish where the answer is sure, in words."""
 PASSES = ("Identity", "IdentityN", "Transpose", "Reshape", "Squeeze", "ExpandDims", "EnsureShape", "Cast")
 """Operations that hand on what they read first."""
-
-REFUSED = (LookupError, ValueError, TypeError, AttributeError, RuntimeError, tf.errors.OpError)
-"""What TensorFlow raises on its way through operations whose gradient it does not know: those of a saved graph may also
-lack what the gradient of a loop or of a function is made from."""
 
 
 def gradients(score: Any, activations: Sequence[Any]) -> list[Any]:
@@ -54,7 +53,8 @@ def _origin(activations: Any) -> Any:
 def _by_origins(score: Any, tensors: Sequence[Any]) -> list[Any]:
     try:
         found = tf.gradients(score, list(tensors))
-    except REFUSED as error:
+    # A gradient of the user's own may raise anything, and no attribution is worth a run.
+    except Exception as error:  # noqa: BLE001
         if len(tensors) == 1:
             return [f"TensorFlow has no gradient for an operation between it and the target: {summary(error)}"]
         # Only what lies before the operation is lost.
