@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from fmreport import analysis, attribution, figures, layers, probes, sources, target, tiles
+from fmreport import analysis, attribution, figures, layers, notes, probes, sources, target, tiles
 from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
@@ -127,14 +127,14 @@ def run(
             preprocess=preprocess.describe(),
             probes=probe_set.facts,
             displayed=displayed,
-            channel_rule=_rule(config, probe_set, displayed),
+            channel_rule=notes.channel_rule(config, len(probe_set), len(displayed)),
             versions={name: version(name) for name in PACKAGES},
             target=decided.sentence if decided else "",
             score=decided.score if decided else "",
             notes=(
                 *probe_set.notes,
                 *model.notes,
-                *_notes(tables, inventory),
+                *notes.of_measuring(tables, inventory),
                 *readability.unread(evidence),
                 *attributed,
             ),
@@ -374,37 +374,3 @@ def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     if "pdf" in report["formats"]:
         draft.write("report.pdf", pdf.render(drawn, template_dir=template, page=page))
     draft.write_manifest(facts)
-
-
-def _rule(config: Config, probe_set: probes.ProbeSet, displayed: Sequence[str]) -> str:
-    """How the shown channels were chosen, as a sentence."""
-    options, others = config.figures, len(probe_set) - len(displayed)
-    words = {
-        "index": "the first by number",
-        "zeros": "those with the most zeros",
-        "max": "those with the largest maximum",
-    }
-    what = words.get(options.order, f"those with the largest {options.order}")
-    seen = (
-        f"the {others} probes that are not shown" if others else "the shown probes themselves, as there are no others"
-    )
-    drawn = (
-        f"; {options.random} more were drawn at random (seed {config.seed}) for comparison" if options.random else ""
-    )
-    measured = "" if options.order == "index" else f", measured on {seen}"
-    best = options.channels - options.random
-    return (
-        f"Shown {'is 1 channel' if best == 1 else f'are up to {best} channels'} of each tap, {what}{measured}{drawn}."
-    )
-
-
-def _notes(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
-    notes = []
-    bad = tables.samples[tables.samples[["nan", "inf"]].sum(axis=1) > 0]
-    for tap, rows in bad.groupby("tap", sort=False):
-        nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
-        notes.append(f"{nan} NaN and {inf} infinite values at {tap} are left out of every measure (on {probe})")
-    layers_only = [layer for layer in inventory if layer.path]
-    if silent := [layer for layer in layers_only if layer.reason and not layer.reason.startswith("an input")]:
-        notes.append(f"{len(silent)} of {len(layers_only)} layers cannot be tapped; the report's inventory says why")
-    return notes

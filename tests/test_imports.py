@@ -27,6 +27,7 @@ STAGES = (
     "probes",
     "measures",
     "extract",
+    "notes",
     "dissection",
     "analysis",
     "columns",
