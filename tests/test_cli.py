@@ -231,6 +231,8 @@ def test_a_stopped_run_leaves_nothing(folder: Path, how: signal.Signals) -> None
         "    keras.utils", "    pathlib.Path('opened').touch(); time.sleep(60)\n    keras.utils"
     )
     (folder / "tiny_model.py").write_text(slow)
+    # A shell lets what it runs in the background ignore SIGINT, and so would the process that is stopped here.
+    before = signal.signal(how, signal.SIG_DFL)
     process = subprocess.Popen(
         [sys.executable, "-m", "fmreport", "run", "tiny.yaml"],
         cwd=folder,
@@ -238,6 +240,7 @@ def test_a_stopped_run_leaves_nothing(folder: Path, how: signal.Signals) -> None
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
+    signal.signal(how, before)
     deadline = time.monotonic() + 120
     while not (folder / "opened").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
