@@ -31,9 +31,10 @@ def change_over(run: Run) -> page.KeyFigure | None:
     at, peak = int(crossing(edge, mask).at), int(edge.argmax())
     verdict = from_edges_to_mask(tables).verdict
     place = f"from {taps[at]} on" if at < len(taps) else "nowhere"
+    numbers = {tap: number for number, tap in enumerate(run.layers["tap"], 1)}
     return page.KeyFigure(
-        f"{peak + 1} → {at + 1 if at < len(taps) else 'nowhere'}",
-        f"of {len(taps)} maps: where edges are read best, and from which on masks are read better",
+        f"{numbers[taps[peak]]} → {numbers[taps[at]] if at < len(taps) else 'nowhere'}",
+        f"of {len(run.layers)} taps: where edges are read best, and from which on masks are read better",
         f"{taps[peak]}, and {place}; from edges to mask: {verdict}",
     )
 
