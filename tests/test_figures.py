@@ -20,7 +20,7 @@ from PIL import Image
 from run_data import small_run
 
 from fmreport import figures
-from fmreport.figures import glyphs, mosaics, photographs, plots, png, sparsity_by_depth
+from fmreport.figures import colours, glyphs, mosaics, photographs, plots, png, sparsity_by_depth
 from fmreport.figures.histograms import outline
 from fmreport.records import Tiles
 
@@ -88,9 +88,9 @@ def test_colours_of_series_can_be_told_apart(theme: str, sight: str) -> None:
 
     colours = [plots.FIRST, plots.SECOND, plots.THIRD, plots.MUTED]
     if theme == "dark":
-        dark = (Path(__file__).parents[1] / "templates/report.css").read_text("utf-8").split("scheme: dark")[1]
+        css = (Path(__file__).parents[1] / "templates/css/theme.css").read_text("utf-8")
         roles = ("plot-first", "plot-second", "plot-third", "muted")
-        colours = [re.findall(rf"--{role}: (#\w{{6}})", dark)[0] for role in roles]
+        colours = [re.findall(rf"--{role}: light-dark\(#\w{{6}}, (#\w{{6}})\)", css)[0] for role in roles]
     rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)
@@ -243,8 +243,20 @@ def test_a_png_holds_the_pixels_it_was_given(indices: np.ndarray) -> None:
     picture = Image.open(io.BytesIO(data))
     np.testing.assert_array_equal(np.asarray(picture), indices)
     assert png.size(data) == picture.size
-    through = Image.open(io.BytesIO(png.with_transparency(data, mosaics.GAP))).convert("RGBA")
-    np.testing.assert_array_equal(np.asarray(through)[..., 3] == 0, indices == mosaics.GAP)
+    grey = Image.open(io.BytesIO(png.encode_grey(indices, clear=64)))
+    np.testing.assert_array_equal(np.asarray(grey), indices)
+    np.testing.assert_array_equal(np.asarray(grey.convert("RGBA"))[..., 3] == 0, indices == 64)
+
+
+@pytest.mark.parametrize("choice", colours.CHOICES, ids=lambda choice: choice.key)
+def test_the_curves_by_which_a_page_colours_are_those_of_the_colour_map(choice: colours.Colours) -> None:
+    from matplotlib import colormaps
+
+    for name in (choice.sequential, choice.diverging):
+        curves = np.array([[float(value) for value in curve.split()] for curve in colours.curves(name)])
+        at = np.arange(mosaics.GREYS)
+        drawn = np.array([np.interp(at / 255, np.linspace(0, 1, colours.KNOTS), curve) for curve in curves]).T
+        assert np.abs(drawn - colormaps[name](at / (mosaics.GREYS - 1))[:, :3]).max() < 0.03
 
 
 def test_the_palettes_are_dark_at_zero_and_grow_lighter_in_even_steps() -> None:

@@ -1,7 +1,7 @@
-"""Tiles -> one array of palette indices -> one PNG.
+"""Tiles -> PNGs: many maps in 63 colours, for print, or the maps of one channel in grey, for a page that colours.
 
-A map is drawn in 63 colours: indices 0 to 62 are values, then come the gap between tiles and "not finite". Signed
-maps are diverging and symmetric about 0, which is exactly the middle colour; others are sequential from 0.
+In colours, indices 0 to 62 are values, then come the gap between tiles and "not finite". In grey, 0 to 254 are values
+and 255 is "not finite". Signed maps are diverging and symmetric about 0, the exact middle; others run from 0.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from fmreport.tiles import averaging
 LEVELS = 63
 GAP = LEVELS
 MISSING = LEVELS + 1
+GREYS = 255
+CLEAR = GREYS
 SEQUENTIAL = "magma"
 DIVERGING = "berlin"
 PERCENTILE = 99
@@ -95,16 +97,30 @@ def scale_of(tiles: Tiles, *, signed: bool, mode: str) -> Scale:
 
 def levels(tiles: Tiles, scale: Scale) -> NDArray[np.uint8]:
     """(P, K, h, w) palette indices of all tiles."""
+    return _steps(tiles, scale, count=LEVELS, missing=MISSING)
+
+
+def greys(tiles: Tiles, scale: Scale) -> NDArray[np.uint8]:
+    """(P, K, h, w) grey values of all tiles: `GREYS` steps from one end of the scale to the other, then `CLEAR`."""
+    return _steps(tiles, scale, count=GREYS, missing=CLEAR)
+
+
+def _steps(tiles: Tiles, scale: Scale, *, count: int, missing: int) -> NDArray[np.uint8]:
     p, k, h, w = tiles.values.shape
     low, high = tiles.low[..., None], tiles.high[..., None]
     values = low + (high - low) * (np.arange(256, dtype=np.float32) / 255)
     limit = np.where(scale.limits > 0, scale.limits, 1)[None, :, None]
     share = (values / limit + 1) / 2 if scale.signed else values / limit
     finite = np.isfinite(share)
-    index = np.round(np.clip(np.where(finite, share, 0), 0, 1) * (LEVELS - 1)).astype(np.uint8)
-    lookup = np.where(finite, index, np.uint8(MISSING)).reshape(p * k, 256)
+    index = np.round(np.clip(np.where(finite, share, 0), 0, 1) * (count - 1)).astype(np.uint8)
+    lookup = np.where(finite, index, np.uint8(missing)).reshape(p * k, 256)
     drawn = np.take_along_axis(lookup, tiles.values.reshape(p * k, h * w).astype(np.intp), axis=1)
     return drawn.reshape(p, k, h, w)
+
+
+def stacked(maps: NDArray[np.uint8]) -> bytes:
+    """The PNG of the grey (P, h, w) maps of one channel, one below the other."""
+    return png.encode_grey(maps.reshape(-1, maps.shape[-1]), clear=CLEAR)
 
 
 def mosaic(maps: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
@@ -129,13 +145,18 @@ def enlarged(height: int, width: int) -> tuple[int, int]:
 
 
 def encode(indices: NDArray[np.uint8], *, signed: bool) -> bytes:
-    """The PNG of a mosaic; the gaps are white, and see-through after `png.with_transparency(..., GAP)`."""
+    """The PNG of a mosaic; the gaps are white."""
     return png.encode(indices, palette(signed))
 
 
 def colour_bar(signed: bool) -> bytes:
     """The PNG of the 63 colours side by side, one pixel each."""
     return encode(np.arange(LEVELS, dtype=np.uint8)[None], signed=signed)
+
+
+def ramp() -> bytes:
+    """The PNG of all grey values side by side, which a page colours as it does the maps."""
+    return png.encode_grey(np.arange(GREYS, dtype=np.uint8)[None], clear=CLEAR)
 
 
 def _largest(values: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:

@@ -136,9 +136,19 @@ def themed(svg: bytes, name: str) -> str:
     text = re.sub(r"(url\(|href=\")#", lambda m: f"{m[1]}#{name}-", text)
     text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
     text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
+    # A page with a content security policy drops styles that it does not know: attributes say the same.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
+    text = re.sub(r' style="([^"]*)"', lambda m: _attributes(m[1]), text)
     for role, colour in ROLES.items():
         text = text.replace(colour, f"var(--plot-{role}, {colour})")
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _attributes(style: str) -> str:
+    """The declarations of a `style` attribute as attributes of their own."""
+    pairs = (declaration.split(":", 1) for declaration in style.split(";") if declaration.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Palette PNGs: one byte per pixel in, the same bytes out for the same pixels, no metadata.
+"""PNGs of one byte per pixel, coloured by a palette or grey: the same bytes for the same pixels, no metadata.
 
 Written here because Pillow stores palette images unfiltered: with the Paeth filter, maps take a fifth less.
 """
@@ -24,10 +24,13 @@ def encode(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
     return SIGNATURE + b"".join(chunks) + _chunk(b"IEND", b"")
 
 
-def with_transparency(png: bytes, index: int) -> bytes:
-    """The same PNG with one palette index see-through."""
-    end = png.index(b"PLTE") - 4 + 12 + int.from_bytes(png[png.index(b"PLTE") - 4 : png.index(b"PLTE")], "big")
-    return png[:end] + _chunk(b"tRNS", b"\xff" * index + b"\x00") + png[end:]
+def encode_grey(values: NDArray[np.uint8], *, clear: int) -> bytes:
+    """The PNG of (H, W) grey `values` as they are; the value `clear` is see-through."""
+    height, width = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = _deflate(_paeth(values))
+    chunks = [_chunk(b"IHDR", header), _chunk(b"tRNS", struct.pack(">H", clear)), _chunk(b"IDAT", body)]
+    return SIGNATURE + b"".join(chunks) + _chunk(b"IEND", b"")
 
 
 def size(png: bytes) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from fmreport.attribution import METHODS
 from fmreport.figures import mosaics, png
 from fmreport.records import Tiles
-from fmreport.report import page
+from fmreport.report import maps, page
 from fmreport.report.maps import Settings
 from fmreport.report.wording import full_stop, number, plural
 from fmreport.store import Run
@@ -95,8 +95,11 @@ def _block(tiles: Tiles, row: Mapping[str, Any], photo: page.Photo) -> page.Bloc
     data = mosaics.encode(mosaics.mosaic(mosaics.levels(tiles, scale)[0], len(METHODS)), signed=False)
     labels = tuple(_label(method, float(scale.limits[k]), row) for k, method in enumerate(METHODS))
     told = "; ".join(f"{label.number} {label.tag or label.range}" for label in labels)
-    alt = f"Attribution at {tiles.tap} on {photo.name}: {told}"
-    return page.Block(labels, (page.Strip(photo.id, photo.name, photo.jpeg, data, *png.size(data), alt),))
+    told_of = f"Attribution at {tiles.tap} on {photo.name}:"
+    strip = page.Strip(photo.id, photo.name, photo.jpeg, data, *png.size(data), f"{told_of} {told}")
+    greys = mosaics.greys(tiles, scale)
+    channels = tuple(maps.channel(label, greys[:, k], alt=f"{told_of} {label.title}") for k, label in enumerate(labels))
+    return page.Block(labels, (strip,), channels, ((photo.id, photo.name),))
 
 
 def _label(method: str, limit: float, row: Mapping[str, Any]) -> page.ChannelLabel:

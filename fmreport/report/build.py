@@ -9,11 +9,11 @@ import numpy as np
 from markupsafe import Markup
 
 from fmreport import figures
-from fmreport.figures import photographs, plots
+from fmreport.figures import colours, mosaics, photographs, plots
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import attribution, contents, detectors, findings, maps, methods, page, tables, taps
 from fmreport.report.key_figures import key_figures
-from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural
+from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural, rounded
 from fmreport.store import Run
 
 SHOWN, OTHERS = 320, 96
@@ -58,12 +58,15 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
     scale = str(config.get("figures", {}).get("scale", "channel"))
     settings = maps.Settings(
         scale=scale,
+        order=str(config.get("figures", {}).get("order", "variance")),
         photos={photo.name: photo for photo in photos},
         limit=limit,
     )
     inventory, missing = tables.missing(run)
     named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
+    plotted = tuple(_figures(run))
+    sections = tuple(taps.sections(run, settings, advance))
     return page.Page(
         title=facts.title,
         run=f"{facts.name} {facts.release}",
@@ -74,6 +77,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         licence=config.get("licence") or "",
         doi=config.get("doi") or "",
         keys=key_figures(run),
+        glance=tuple(_glance(run)),
         findings=tuple(findings.told(run)),
         notes=tuple(map(full_stop, (*facts.notes, *([UNTRAINED] if _untrained(run) else [])))),
         facts=tuple(_facts(run)),
@@ -83,12 +87,18 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         photos=photos,
         more_photos=any(not photo.displayed for photo in photos),
         mask_note=_mask_note(run, photos),
+        probe_count=sum(photo.displayed for photo in photos),
+        gains=_gains(sections),
+        colours=tuple(_colours()),
+        scale=scale,
+        ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
-        figures=tuple(_figures(run)),
+        lead=plotted[0],
+        figures=plotted,
         table=tables.layer_table(run),
         maps_intro=(*maps.introduction(run, scale, limit), *attribution.introduction(run)),
-        taps=tuple(taps.sections(run, settings, advance)),
+        taps=sections,
         contents=tuple((f"tap-{position}", name) for position, name in named.items()),
         contents_note=_contents_note(list(named.values()), len(run.layers)),
         inventory=inventory,
@@ -104,6 +114,24 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
     )
 
 
+def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str], ...]:
+    """Every gain of the page once, with a name for it."""
+    found = {
+        channel.gain: None
+        for section in sections
+        if section.maps
+        for block in section.maps.blocks
+        for channel in block.channels
+    }
+    return tuple((page.gain_name(gain), gain) for gain in found)
+
+
+def _colours() -> Iterator[page.ColourMaps]:
+    for choice in colours.CHOICES:
+        unsigned, signed = colours.curves(choice.sequential), colours.curves(choice.diverging)
+        yield page.ColourMaps(choice.key, choice.label, unsigned, signed)
+
+
 def _attachments() -> Iterator[page.Attachment]:
     for name, text in ATTACHED.items():
         yield page.Attachment(f"{name}.csv", "text/csv", "data", text)
@@ -116,6 +144,22 @@ def _contents_note(named: Sequence[str], taps: int) -> str:
     where = f"“{EVERY_TAP}” leads to the maps of every tap, “{PARTS}” to those of each part."
     part = next((name for name in named if name.endswith(contents.BEGINS)), "")
     return f"{part}: a part of the model, listed where it begins. {where}" if part else where
+
+
+def _glance(run: Run) -> Iterator[page.Fact]:
+    """What model, which probes, which release, in a few words each."""
+    facts: Any = run.facts
+    model = str(facts.model.get("source") or "").rstrip("/").rpartition("/")[2]
+    parameters = facts.model.get("parameters")
+    size = f", {rounded(float(parameters))} parameters" if parameters is not None else ""
+    yield page.Fact("model", f"{model}{size}")
+    layers = int(run.inventory["path"].fillna("").ne("").sum())
+    yield page.Fact("taps", f"{len(run.layers):,} in {plural(layers, 'layer')}")
+    masks = sum(probe.has_mask for probe in facts.probes)
+    yield page.Fact("probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask")
+    height, width = facts.preprocess["size"]
+    yield page.Fact("input", f"{height} × {width} pixels")
+    yield page.Fact("release", facts.release)
 
 
 def _facts(run: Run) -> Iterator[page.Fact]:

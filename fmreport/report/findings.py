@@ -21,7 +21,7 @@ def told(run: Run) -> Iterator[page.Finding]:
     positions = {tap: position for position, tap in enumerate(run.layers["tap"], 1)}
     for each in findings.findings(made_from(run)):
         shown = [tap for tap in each.taps if tap in addresses]
-        links = tuple((tap, taps.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
+        links = tuple((tap, page.href(addresses[tap]), f"tap-{positions[tap]}") for tap in shown)
         positive = each.verdict in (finding.SUPPORTED, finding.CONSISTENT)
         method = methods.href(methods.slug(each.subject))
         yield page.Finding(each.subject, each.verdict, each.sentence, each.rule, links, each.caveat, positive, method)

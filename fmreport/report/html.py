@@ -6,8 +6,7 @@ import base64
 from pathlib import Path
 
 from fmreport.errors import RenderError
-from fmreport.figures import mosaics, png
-from fmreport.report import environment
+from fmreport.report import environment, finishing
 from fmreport.report.build import Advance, build
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
@@ -57,24 +56,21 @@ def render(
 def page_to_html(page: Page, template_dir: Path | None) -> bytes:
     """The HTML of a page, whatever its size."""
     jinja = environment.html_environment(template_dir)
-    jinja.filters["jpeg_uri"] = lambda data: "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-    jinja.filters["png_uri"] = _png_uri
-    return environment.render(jinja, TEMPLATE, page, template_dir).encode("utf-8")
+    jinja.filters["jpeg_uri"] = lambda data: _uri("image/jpeg", data)
+    jinja.filters["png_uri"] = lambda data: _uri("image/png", data)
+    jinja.filters["text_uri"] = lambda text: _uri("text/csv;charset=utf-8", text.encode("utf-8"))
+    jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES}
+    return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
 
 
-def _png_uri(data: bytes) -> str:
-    """A mosaic as a `data:` address, its gaps see-through."""
-    return "data:image/png;base64," + base64.b64encode(png.with_transparency(data, mosaics.GAP)).decode("ascii")
-
-
-def _strips(page: Page) -> list[bytes]:
-    blocks = [block for tap in page.taps if tap.maps for block in tap.maps.blocks]
-    blocks += [each.block for tap in page.taps if tap.attribution for each in tap.attribution.probes]
-    return [strip.png for block in blocks for strip in block.strips]
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _bytes_of_maps(page: Page) -> float:
-    return sum(len(data) for data in _strips(page)) * 4 / 3
+    blocks = [block for tap in page.taps if tap.maps for block in tap.maps.blocks]
+    blocks += [each.block for tap in page.taps if tap.attribution for each in tap.attribution.probes]
+    return sum(len(channel.png) for block in blocks for channel in block.channels) * 4 / 3
 
 
 def _least(page: Page, size: int, limit: Limit) -> float:

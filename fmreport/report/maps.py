@@ -1,4 +1,4 @@
-"""The tiles of one tap -> its mosaic with every label, range and rule."""
+"""The tiles of one tap -> its mosaic with every label, range and rule: strips for print, columns of grey for a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fmreport.figures import mosaics, png
 from fmreport.records import Tiles
@@ -34,6 +35,8 @@ class Settings:
 
     scale: str
     """`channel` or `tap`: what the colours span."""
+    order: str
+    """The rule that chose the channels, in words."""
     photos: Mapping[str, page.Photo]
     limit: Limit | None
     """None where no budget asks for less."""
@@ -44,6 +47,8 @@ class TapWords:
     """What labels and captions say of the tap."""
 
     name: str
+    anchor: str
+    """Address of its section."""
     channels: int
     zeros: str
     sees: str
@@ -53,15 +58,27 @@ class TapWords:
 
 
 def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> page.Maps:
-    """The mosaic: blocks of at most 16 channels, one strip of maps per probe in each."""
+    """The mosaic: blocks of at most 16 channels, in each one strip of maps per probe and one column per channel."""
     if settings.limit is not None and settings.limit.channels is not None:
         tiles = _fewer(tiles, settings.limit.channels)
     drawn = tiles if settings.limit is None else mosaics.shrink(tiles, settings.limit.tile)
-    scale = mosaics.scale_of(tiles, signed=signed, mode=settings.scale)
-    indices = mosaics.levels(drawn, scale)
+    own, common = (mosaics.scale_of(tiles, signed=signed, mode=mode) for mode in ("channel", "tap"))
+    scale = own if settings.scale == "channel" else common
+    indices, greys = mosaics.levels(drawn, scale), mosaics.greys(drawn, own)
     count = len(tiles.channels)
     columns = max(SMALLEST_ROW, -(-count // -(-count // LARGEST_ROW)))
-    labels = tuple(_label(tiles, words, scale, k, settings.scale) for k in range(count))
+    labels = tuple(_label(tiles, words, own, k) for k in range(count))
+    channels = tuple(
+        replace(
+            channel(labels[k], greys[:, k], alt=labels[k].title),
+            anchor=f"{words.anchor}~c{labels[k].number}",
+            href=page.href(f"{words.anchor}~c{labels[k].number}"),
+            rank=_rank(tiles, settings.order, k),
+            gain=_gain(own, common, k),
+        )
+        for k in range(count)
+    )
+    photos = tuple((settings.photos[probe].id, probe) for probe in tiles.probes)
     blocks = []
     for start in range(0, count, columns):
         part = slice(start, min(start + columns, count))
@@ -71,7 +88,7 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
             for i, probe in enumerate(tiles.probes)
             for data in [mosaics.encode(mosaics.mosaic(indices[i, part], size), signed=signed)]
         )
-        blocks.append(page.Block(labels[part], strips))
+        blocks.append(page.Block(labels[part], strips, channels[part], photos))
     height, width = drawn.values.shape[-2:]
     low, middle, high = _bar_labels(scale, settings.scale)
     return page.Maps(
@@ -79,13 +96,46 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
         tile=max(height, width),
         blocks=tuple(blocks),
         height_per_width=height / width,
+        signed=signed,
+        alt=_alt(words, tiles, f"{plural(len(tiles.probes), 'picture')}", labels),
         bar=mosaics.colour_bar(signed),
-        bar_alt=f"Colour bar from {low}{f' over {middle}' if middle else ''} to {high}",
+        bar_alt=_bar_alt(low, middle, high),
         bar_low=low,
         bar_high=high,
-        caption=_caption(tiles, drawn, scale, settings.scale, words),
+        by_channel=_legend(own, "channel"),
+        by_tap=_legend(common, "tap"),
+        caption=_caption(tiles, drawn, scale, words),
         has_random=not bool(tiles.chosen.all()),
     )
+
+
+def channel(label: page.ChannelLabel, greys: NDArray[np.uint8], *, alt: str) -> page.Channel:
+    """The column of one channel, without an address, from its (P, h, w) grey maps."""
+    data = mosaics.stacked(greys)
+    width, height = png.size(data)
+    return page.Channel(label, "", "", "", alt, data, width, height, "1")
+
+
+def _rank(tiles: Tiles, order: str, k: int) -> str:
+    """The place of a channel by the rule; random ones have none."""
+    if not tiles.chosen[k]:
+        return "drawn at random"
+    return "by number" if order == "index" else f"place {k + 1} by {order}"
+
+
+def _gain(own: mosaics.Scale, common: mosaics.Scale, k: int) -> str:
+    """The factor that takes a channel's own scale to that of its tap, to three digits."""
+    factor = float(own.limits[k]) / float(common.limits[k]) if common.limits[k] > 0 else 1.0
+    return f"{factor:.3g}" if np.isfinite(factor) else "1"
+
+
+def _legend(scale: mosaics.Scale, mode: str) -> page.Legend:
+    low, middle, high = _bar_labels(scale, mode)
+    return page.Legend(low, high, _bar_alt(low, middle, high))
+
+
+def _bar_alt(low: str, middle: str, high: str) -> str:
+    return f"Colour bar from {low}{f' over {middle}' if middle else ''} to {high}"
 
 
 def _fewer(tiles: Tiles, count: int) -> Tiles:
@@ -139,7 +189,7 @@ def _alt(words: TapWords, tiles: Tiles, probe: str, labels: tuple[page.ChannelLa
     )
 
 
-def _label(tiles: Tiles, words: TapWords, scale: mosaics.Scale, k: int, mode: str) -> page.ChannelLabel:
+def _label(tiles: Tiles, words: TapWords, scale: mosaics.Scale, k: int) -> page.ChannelLabel:
     channel, limit = int(tiles.channels[k]), float(scale.limits[k])
     low, high = tiles.low[:, k], tiles.high[:, k]
     finite = np.isfinite(low) & np.isfinite(high)
@@ -149,7 +199,7 @@ def _label(tiles: Tiles, words: TapWords, scale: mosaics.Scale, k: int, mode: st
     elif channel in words.constant:
         tag = "constant"
     shown = ""
-    if mode == "channel" and finite.any() and tag != "silent":
+    if finite.any() and tag != "silent":
         shown = f"±{number(limit, 2)}" if scale.signed else f"0–{number(limit, 2)}"
     chosen = bool(tiles.chosen[k])
     title = f"channel {channel} of {words.channels}"
@@ -166,7 +216,7 @@ def _bar_labels(scale: mosaics.Scale, mode: str) -> tuple[str, str, str]:
     return (f"−{limit}", "0", limit) if scale.signed else ("0", "", limit)
 
 
-def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, words: TapWords) -> str:
+def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, words: TapWords) -> str:
     height, width = tiles.grid
     shown, random = len(tiles.channels), int((~tiles.chosen).sum())
     channels = words.channels
@@ -179,8 +229,7 @@ def _caption(tiles: Tiles, drawn: Tiles, scale: mosaics.Scale, mode: str, words:
         grid += f", drawn at {small[0]} × {small[1]} (area-averaged)"
     sees = f"; {words.sees}" if words.sees else ""
     parts = [f"{which[0].upper()}{which[1:]}{f', the last {random} drawn at random' if random else ''}; {grid}{sees}."]
-    if mode == "channel":
-        parts.append("Each channel's limit stands under its number.")
+    parts.append("Each channel's own limit stands under its number.")
     if scale.clipped:
         parts.append("Values beyond the 99th percentile are clipped.")
     parts.append(f"{plural(len(tiles.probes), 'image')}; correlational, not causal.")

@@ -40,6 +40,18 @@ def by_tap(run: Run) -> dict[str, list[page.Stat]]:
     return found
 
 
+def best_channels(run: Run) -> dict[str, str]:
+    """Of each tap that masks were compared with, the channel that tells the foreground best, in words."""
+    found = {}
+    for row in records(run.analyses["selectivity"]):
+        side = "" if row["chosen_polarity"] == "high" else ", by its low values"
+        found[row["tap"]] = (
+            f"{int(row['chosen'])}{side} (IoU {number(row['iou'], 2)} on images it was not chosen on; calling "
+            f"everything foreground gives {number(row['prevalence'], 2)})"
+        )
+    return found
+
+
 def _interval(row: Mapping[str, Any]) -> str:
     if np.isnan(row["lower"]):
         return ""

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from markupsafe import Markup
+
+
+def href(anchor: str) -> str:
+    """The link to an anchor on the same page."""
+    return "#" + quote(anchor, safe="/:@~")
+
+
+def gain_name(gain: str) -> str:
+    """The name of a factor, as a class of CSS."""
+    return "gain-" + gain.replace(".", "_").replace("+", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ class Cell:
     reason: str = ""
     """Why it is undefined, or what qualifies it."""
     bar: str = ""
-    """Length of the bar behind a fraction, in percent; empty: no bar."""
+    """Length of the bar under a fraction, in whole percent; empty: no bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +130,16 @@ class Row:
 
     name: str
     href: str
+    type: str
     label: str
     """Of the tap's section, for links in print."""
     before: tuple[Cell, ...]
     """Cells before the name, then those behind it."""
     cells: tuple[Cell, ...]
+    silent: bool
+    """Whether channels of it are silent."""
+    design: bool
+    """Whether it makes zeros by design."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +175,10 @@ class Table:
     """What a part is, and what stands in its row."""
     notes: tuple[str, ...]
     """What stands in the rows of taps."""
+    types: tuple[str, ...]
+    """Types of layers among the taps, each once."""
+    copies: tuple[CopyText, ...]
+    """The tables of taps and of parts as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +220,29 @@ class ChannelLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """The maps of one channel, one below the other as the photographs beside them."""
+
+    label: ChannelLabel
+    anchor: str
+    href: str
+    rank: str
+    """Its place by the rule that chose it, in words."""
+    alt: str
+    png: bytes
+    """In grey, for the page to colour."""
+    width: int
+    height: int
+    gain: str
+    """The factor from its own scale to that of the tap."""
+
+    @property
+    def gain_name(self) -> str:
+        """What the factor is called in `Page.gains`."""
+        return gain_name(self.gain)
+
+
+@dataclass(frozen=True, slots=True)
 class Strip:
     """The maps of one probe in one block, side by side: one picture."""
 
@@ -219,6 +262,19 @@ class Block:
 
     labels: tuple[ChannelLabel, ...]
     strips: tuple[Strip, ...]
+    channels: tuple[Channel, ...]
+    """The same maps as data, column by column."""
+    photos: tuple[tuple[str, str], ...]
+    """Id and name of the photographs beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What the two ends of the colours stand for."""
+
+    low: str
+    high: str
+    alt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +288,17 @@ class Maps:
     blocks: tuple[Block, ...]
     height_per_width: float
     """Of one map."""
+    signed: bool
+    """Whether the colours run both ways from 0."""
+    alt: str
+    """What the mosaic shows, in numbers."""
     bar: bytes
     """PNG of the colours."""
     bar_alt: str
     bar_low: str
     bar_high: str
+    by_channel: Legend
+    by_tap: Legend
     caption: str
     has_random: bool
 
@@ -269,6 +331,24 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """What one element in the middle of a map sees, drawn on a photograph; all in pixels of the model's input."""
+
+    photo: str
+    """Id of the photograph."""
+    width: int
+    height: int
+    """Of the input."""
+    left: float
+    top: float
+    across: float
+    down: float
+    """Of the rectangle, cut at the edges of the input."""
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
 class TapSection:
     """One tap: its numbers, its histogram, its maps."""
 
@@ -286,12 +366,20 @@ class TapSection:
     warnings: tuple[str, ...]
     stats: tuple[Stat, ...]
     histogram: Histogram | None
+    field: Field | None
+    """None where what an element sees is not known, or where nothing is displayed."""
+    channels: tuple[Fact, ...]
+    """The channels that stand out, by what for."""
     maps: Maps | None
     no_maps: str
     """Why there are no maps; empty where there are."""
     attribution: Attribution | None
     no_attribution: str
     """Why a tap with maps has none; empty where it has, and where nothing was asked."""
+    before: str
+    """Address of the tap before this one; empty for the first."""
+    after: str
+    """Address of the one after it; empty for the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +431,26 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class ColourMaps:
+    """A choice of colours: the curves of red, green and blue by which a page colours grey maps."""
+
+    key: str
+    label: str
+    unsigned: tuple[str, str, str]
+    signed: tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyText:
+    """A table as text, to be copied."""
+
+    label: str
+    file: str
+    """What it is called when saved."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The whole report."""
 
@@ -356,6 +464,8 @@ class Page:
     licence: str
     doi: str
     keys: tuple[KeyFigure, ...]
+    glance: tuple[Fact, ...]
+    """What was looked at, in a line."""
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     facts: tuple[Fact, ...]
@@ -368,11 +478,23 @@ class Page:
     """Whether some are of probes that are not displayed."""
     mask_note: str
     """What the outlines are; empty where there is none."""
+    probe_count: int
+    """How many pictures are displayed."""
+    gains: tuple[tuple[str, str], ...]
+    """Factors from the scale of a channel to that of its tap, each with a name."""
+    colours: tuple[ColourMaps, ...]
+    scale: str
+    """`channel` or `tap`: what the colours span at first."""
+    ramp: bytes
+    """PNG of all grey values that maps hold, which a page colours as it does the maps."""
     photo_fit: str
     """How a photograph fills its place beside the maps, as the model's input did: `stretch`, `crop` or `pad`."""
     probes_note: str
     """A sentence on the probes whose pictures are not shown; empty where all are."""
+    lead: Figure
+    """The plot that stands beside the findings."""
     figures: tuple[Figure, ...]
+    """All of them."""
     table: Table
     maps_intro: tuple[str, ...]
     """How to read the maps, a sentence each."""

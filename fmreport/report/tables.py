@@ -13,7 +13,7 @@ from fmreport.inventory import summed
 from fmreport.records import Column
 from fmreport.report import methods, page
 from fmreport.report.rows import records
-from fmreport.report.taps import anchors, href
+from fmreport.report.taps import anchors
 from fmreport.report.wording import (
     DASH,
     ZEROS_NOTE,
@@ -91,7 +91,18 @@ def layer_table(run: Run) -> page.Table:
         total=total,
         parts_notes=(PARTS_NOTE, legend([*of_parts, total[1].text])),
         notes=(legend([*of_parts, *of_taps, total[1].text]), ZEROS_NOTE, *_undefined(made)),
+        types=tuple(dict.fromkeys(row.type for row in made)),
+        copies=tuple(_copies(run)),
     )
+
+
+def _copies(run: Run) -> Iterator[page.CopyText]:
+    """The tables of taps and of parts as text, with the values as they are and not as they are shown."""
+    names = [name for _, name, _ in _COLUMNS if name != "order"]
+    taps = run.layers.merge(run.summary[["tap", *(name for name in names if name in run.summary and name != "tap")]])
+    taps = taps[["tap", "layer", *(name for name in names if name != "tap")]]
+    for label, file, frame in (("Taps", "layers.csv", taps), ("Parts", "blocks.csv", run.blocks)):
+        yield page.CopyText(f"{label} as CSV", file, frame.to_csv(index=False, lineterminator="\n"))
 
 
 def multiply_adds(inventory: pd.DataFrame) -> str:
@@ -157,10 +168,13 @@ def _row(row: Mapping[str, Any], position: int, anchor: str) -> page.Row:
     )
     return page.Row(
         name=row["tap"],
-        href=href(anchor),
+        href=page.href(anchor),
+        type=str(row["type"]),
         label=f"tap-{position}",
         before=(page.Cell(str(position), str(position)),),
         cells=cells,
+        silent=bool(row["silent"]),
+        design=design == "yes",
     )
 
 
@@ -171,7 +185,7 @@ def _value(name: str, row: Mapping[str, Any]) -> page.Cell:
     shown = percent(value) if name == "zero_fraction" else number(value)
     if name == "gini":
         shown = f"{value:.3f}"
-    bar = f"{100 * min(max(value, 0), 1):.1f}%" if name in _BARS else ""
+    bar = f"{100 * min(max(value, 0), 1):.0f}" if name in _BARS else ""
     return page.Cell(shown, repr(value), bar=bar)
 
 

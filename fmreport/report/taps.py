@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import attribution, detectors, maps, measured, page
+from fmreport.report import attribution, detectors, fields, maps, measured, page
 from fmreport.report.rows import records
 from fmreport.report.wording import (
     count,
@@ -30,6 +29,8 @@ from fmreport.store import Run
 
 Row = Mapping[str, Any]
 
+LISTED = 24
+"""Channels that are named by number, at most."""
 _INDICES = ("gini", "hoyer_limit", "population_sparseness", "lifetime_sparseness")
 _COUNTS = ("silent", "near_silent", "always_on", "constant")
 _LABELS = {
@@ -59,11 +60,6 @@ def anchors(taps: list[str]) -> dict[str, str]:
     return found
 
 
-def href(anchor: str) -> str:
-    """The link to an anchor on the same page."""
-    return "#" + quote(anchor, safe="/:@~")
-
-
 def sections(
     run: Run, settings: maps.Settings, advance: Callable[[int, int], None] = lambda done, total: None
 ) -> Iterator[page.TapSection]:
@@ -73,14 +69,16 @@ def sections(
     histograms = dict(list(run.histograms.groupby("tap", sort=False)))
     rows = records(run.layers)
     addresses = anchors([row["tap"] for row in rows])
-    found, numbers = detectors.by_tap(run), measured.by_tap(run)
+    found, numbers, best = detectors.by_tap(run), measured.by_tap(run), measured.best_channels(run)
+    hrefs = ["", *(page.href(addresses[row["tap"]]) for row in rows), ""]
     for position, layer in enumerate(rows, 1):
         tap = layer["tap"]
         yield _section(
             run,
             settings,
             {**summary[tap], **layer, "position": position, "anchor": addresses[tap], "detectors": found.get(tap)}
-            | {"measured": numbers.get(tap, ())},
+            | {"measured": numbers.get(tap, ()), "best": best.get(tap)}
+            | {"before": hrefs[position - 1], "after": hrefs[position + 1]},
             channels.get(tap, run.channels.iloc[:0]),
             histograms.get(tap, run.histograms.iloc[:0]),
         )
@@ -95,6 +93,7 @@ def _section(
     if tiles is not None:
         words = maps.TapWords(
             row["tap"],
+            row["anchor"],
             int(row["channels"]),
             percent(row["zero_fraction"]),
             seen_by_map(row),
@@ -107,7 +106,7 @@ def _section(
         position=row["position"],
         name=row["tap"],
         anchor=row["anchor"],
-        href=href(row["anchor"]),
+        href=page.href(row["anchor"]),
         label=f"tap-{row['position']}",
         shape=sizes(str(row["shape"])),
         type=f"{row['type']} {row['index']}",
@@ -116,11 +115,32 @@ def _section(
         warnings=tuple(_warnings(row)),
         stats=tuple(_stats(row, {**run.columns["layers"], **run.columns["summary"]})),
         histogram=_histogram(row, histogram),
+        field=fields.seen(run, settings, row),
+        channels=tuple(_standing_out(row, channels)),
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
         attribution=attributed,
         no_attribution=attribution.missing(run, row["tap"]) if mosaic and not attributed else "",
+        before=row["before"],
+        after=row["after"],
     )
+
+
+def _standing_out(row: Row, channels: pd.DataFrame) -> Iterator[page.Fact]:
+    """The best channel and those that are silent or constant, by number."""
+    if row["best"] is not None:
+        yield page.Fact("tells the foreground best", row["best"])
+    for state, told in (("silent", "silent"), ("constant", "constant, not silent")):
+        held = channels[channels[state].astype(bool)]
+        numbers = held.loc[~held["silent"].astype(bool) | (state == "silent"), "channel"]
+        if len(numbers):
+            yield page.Fact(told, _numbers(sorted(numbers)))
+
+
+def _numbers(values: Sequence[int]) -> str:
+    """Channel numbers as a line, of which there may be too many."""
+    shown = ", ".join(str(value) for value in values[:LISTED])
+    return shown if len(values) <= LISTED else f"{shown} and {len(values) - LISTED:,} more (tables/channels.parquet)"
 
 
 def _warnings(row: Row) -> Iterator[str]:

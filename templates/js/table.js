@@ -1,4 +1,5 @@
-// Sorts the taps of a table by the value of each cell's data-sort; without it they stand in the parts of the model.
+// Sorts the taps of a table by the value of each cell's data-sort, and leaves out those that a reader does not look for;
+// without it they stand in the parts of the model.
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const heads = [...table.tHead.rows[0].cells];
   const original = [...table.querySelectorAll("tr.tap-row")];
@@ -37,6 +38,28 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     if (back) back.hidden = order === "none";
     if (every) every.parentElement.hidden = order !== "none";
   };
+
+  // Some taps, by a part of their name, their type, or their zeros.
+  const search = section.querySelector("#layers-search");
+  const type = section.querySelector("#layers-type");
+  const zeros = section.querySelector("#layers-zeros");
+  const wanted = (row) =>
+    row.querySelector("th").textContent.toLowerCase().includes(search.value.trim().toLowerCase()) &&
+    (!type?.value || row.dataset.type === type.value) &&
+    (!zeros.value || row.dataset[zeros.value] === "yes");
+  const filter = () => {
+    const all = !search.value.trim() && !type?.value && !zeros.value;
+    table.classList.toggle("filtered", !all);
+    for (const row of original) row.classList.toggle("left-out", !wanted(row));
+    for (const body of table.tBodies) {
+      const left = [...body.rows].filter((row) => row.classList.contains("tap-row") && !row.classList.contains("left-out"));
+      body.querySelector(".part")?.classList.toggle("left-out", !all && !left.length);
+    }
+    const count = original.filter((row) => !row.classList.contains("left-out")).length;
+    status.textContent = all ? "All taps." : `${count} of ${original.length} taps.`;
+  };
+  for (const field of [search, type, zeros]) field?.addEventListener("input", filter);
+  section.querySelector(".tools").hidden = false;
 
   if (every) {
     const agree = () => (every.checked = parts.every((part) => part.checked));
