@@ -159,6 +159,17 @@ def test_images_that_tell_nothing_of_masks_are_not_resampled() -> None:
     assert "(95% interval +1." in found.sentence
 
 
+def test_masks_of_no_meaning_that_hold_nothing_are_no_masks_to_compare_with() -> None:
+    """Of 24, 10 are left, which no p below 1/11 can come of."""
+    read = tables().analyses["readability"]
+    empty = read["target"].isin([f"shuffled {k}" for k in range(11, 25)])
+    read.loc[empty, ["residual", "total"]] = 0
+    made = tables(readability=read)
+    found = claim(made)
+    assert (found.verdict, found.caveat) == (f.CONSISTENT, "too few masks to compare with")
+    assert about(made, "the most mask-like tap").verdict == f.UNTESTED
+
+
 def test_numbers_below_zero_have_a_true_minus_and_zeros_have_none() -> None:
     falling = claim(tables(MASKS - 0.5, EDGES - 0.2, controls=((EDGES, MASKS - 0.7),) * 3))
     assert "masks gain −1.02 on edges (95% interval −1.03 to −1.01, " in falling.sentence

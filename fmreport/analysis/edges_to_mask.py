@@ -12,7 +12,7 @@ from fmreport.analysis import resampling
 from fmreport.analysis.crossing import crossing, shift
 from fmreport.analysis.finding import SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, number, signed, told
 from fmreport.analysis.nulls import p_of_best
-from fmreport.analysis.progression import NULL, of_nulls, r_squared
+from fmreport.analysis.progression import of_nulls, r_squared
 from fmreport.analysis.readability import seen
 
 AGREEMENT = 0.75
@@ -123,8 +123,10 @@ def beats_nulls(tables: Tables, taps: tuple[str, ...], mask: np.ndarray) -> tupl
     None where these are so few that none of them need do as well for p to stay above the level.
     """
     read = tables.analyses["readability"]
-    p = p_of_best(mask, of_nulls(read, taps, int(read["group"].max()) + 1))
-    count = sum(str(name).startswith(NULL) for name in read["target"].unique())
+    nulls = of_nulls(read, taps, int(read["group"].max()) + 1)
+    p = p_of_best(mask, nulls)
+    # Masks of no meaning may be empty wherever images are looked at: then there is nothing of them to be read.
+    count = np.count_nonzero(~np.isnan(nulls).all(axis=1))
     return (None if np.isnan(p) or 1 / (1 + count) > SIGNIFICANT else bool(p <= SIGNIFICANT)), p
 
 
