@@ -167,6 +167,11 @@ def test_randomised_models_are_others_under_another_seed_and_the_same_under_the_
     assert len({tuple(values) for values in (*first, *after)}) == 4
 
 
+def test_so_many_randomised_models_as_a_config_may_ask_for_are_those_of_one_seed() -> None:
+    most = config.json_schema()["$defs"]["ControlsSection"]["properties"]["randomised"]["maximum"]
+    assert most <= pipeline.MODELS
+
+
 def test_a_silent_channel_and_nan_are_told(tmp_path: Path) -> None:
     (tmp_path / "odd_model.py").write_text(
         "import keras\n"
