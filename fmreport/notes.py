@@ -42,3 +42,11 @@ def of_measuring(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     if silent := [layer for layer in layers_only if layer.reason and not layer.reason.startswith("an input")]:
         notes.append(f"{len(silent)} of {len(layers_only)} layers cannot be tapped; the report's inventory says why")
     return notes
+
+
+def of_masks(ignored: Sequence[str]) -> list[str]:
+    """Images of which nothing is looked at, by name."""
+    if not ignored:
+        return []
+    some = ", ".join(ignored[:3]) + (f" and {len(ignored) - 3} more" if len(ignored) > 3 else "")
+    return [f"By its mask every pixel is ignored, so that neither edges nor masks are read in it: {some}"]

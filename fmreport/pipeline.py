@@ -134,6 +134,7 @@ def run(
             notes=(
                 *probe_set.notes,
                 *model.notes,
+                *notes.of_masks(scenes.ignored),
                 *notes.of_measuring(tables, inventory),
                 *readability.unread(evidence),
                 *attributed,

@@ -285,6 +285,35 @@ def test_before_an_operation_without_a_gradient_there_is_none_and_behind_it_ther
     assert set(made.tiles) == {"blocked", "behind"}
 
 
+class Refusing(keras.layers.Layer):
+    """Hands on what it gets, by a gradient of the user's own that raises."""
+
+    def __init__(self, error: Exception, **options: Any) -> None:
+        super().__init__(**options)
+        self.error = error
+
+    def call(self, x: Any) -> Any:
+        @tf.custom_gradient
+        def same(y: Any) -> Any:
+            def gradient(upstream: Any) -> Any:
+                raise self.error
+
+            return tf.identity(y), gradient
+
+        return same(x)
+
+
+@pytest.mark.parametrize("kind", [AssertionError, ZeroDivisionError, IndexError, OSError, Exception])
+def test_whatever_a_gradient_raises_is_the_reason_of_the_maps_before_it_and_of_no_other(kind: type[Exception]) -> None:
+    after = keras.layers.Conv2D(3, 3, name="after")
+    made = attributed(opened(net(keras, behind=lambda x: after(Refusing(kind("no"), name="refusing")(x)))))
+    reasons = dict(zip(made.table["tap"], made.table["reason"], strict=True))
+    for name in ("first", "second", "act"):
+        assert reasons[name] == "TensorFlow has no gradient for an operation between it and the target: no"
+    assert reasons["refusing"] == reasons["after"] == ""
+    assert set(made.tiles) == {"refusing", "after"}
+
+
 def test_where_a_gradient_cannot_run_nothing_is_attributed_and_the_table_says_why() -> None:
     class Fails(keras.layers.Layer):
         def call(self, x: Any) -> Any:

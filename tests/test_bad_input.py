@@ -129,6 +129,20 @@ def test_values_that_were_not_declared_are_background_and_none_that_were_is_an_e
     assert shares.between(0.1, 0.9).all()
 
 
+def test_images_that_are_ignored_all_over_are_no_images_with_masks_and_make_no_interval(tmp_path: Path) -> None:
+    config = write(tmp_path, [np.full((SIZE, SIZE), 7, np.uint8) if i % 4 == 0 else MASKS[i] for i in range(12)])
+    declared = 'masks: "masks/{stem}.png", mask_values: {foreground: [255], ignore: [7]}'
+    config.write_text(config.read_text().replace('masks: "masks/{stem}.png"', declared))
+    run = fmreport.run(config, out=tmp_path / "reports")
+    table = run.analyses["progression"].query("quantity in ('edge', 'mask')")
+    assert set(table["images"]) == {9}
+    assert table[["lower", "upper"]].isna().all(axis=None)
+    assert set(run.analyses["selectivity"]["masked"]) == {9}
+    assert f.SUPPORTED not in [each.verdict for each in of_masks(run)]
+    note = "By its mask every pixel is ignored, so that neither edges nor masks are read in it: p0, p4, p8"
+    assert note in run.facts.notes
+
+
 def test_one_image_tells_nothing_that_takes_several(tmp_path: Path) -> None:
     run = done(tmp_path, MASKS[:1])
     assert len(run.analyses["readability"]) == len(run.analyses["selectivity"]) == 0

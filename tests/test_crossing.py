@@ -60,6 +60,14 @@ def test_groups_with_masks_and_without_are_drawn_each_by_themselves() -> None:
     assert not (drawn == resamples(7, masked=3, seed=2, draws=50)).all()
 
 
+def test_groups_that_tell_nothing_are_never_drawn() -> None:
+    seen = np.array([True, False, True, True, False, True, True])
+    drawn = resamples(7, masked=4, seed=1, draws=50, seen=seen)
+    assert not drawn[:, ~seen].any()
+    assert (drawn[:, :4].sum(axis=1) == 3).all()
+    assert (drawn[:, 4:].sum(axis=1) == 2).all()
+
+
 def test_an_interval_of_means_is_the_textbook_one() -> None:
     values = np.random.default_rng(3).normal(size=60)
     drawn = resamples(60, masked=60, seed=0, draws=4000)

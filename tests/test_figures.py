@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from matplotlib.axes import Axes
 from PIL import Image
 from run_data import small_run
 
@@ -109,6 +110,44 @@ def test_labels_at_the_end_keep_their_distance_and_stay_inside() -> None:
     assert len(places) == 6
     assert min(np.diff(places)) >= 0.0999
     assert max(places) <= 1
+
+
+def controlled(models: int) -> tuple[Axes, pd.DataFrame]:
+    """What is drawn of randomised models, the third of three taps of which is no map."""
+    rows = [(seed, tap, "edge", seed + place) for seed in range(models) for place, tap in enumerate("ab")]
+    table = pd.DataFrame(
+        [*rows, *((seed, "a", "mask", 9.0) for seed in range(models))], columns=["seed", "tap", "quantity", "value"]
+    )
+    with plots.style():
+        _, (axes,) = plots.new_figure(3)
+        plots.control_band(axes, table, "edge", ["a", "b", "c"], colour=plots.FIRST)
+    return axes, table
+
+
+def test_one_randomised_model_is_a_dashed_line() -> None:
+    axes, table = controlled(1)
+    (line,) = axes.lines
+    assert line.is_dashed()
+    np.testing.assert_array_equal(line.get_xydata(), [(1, 0), (2, 1), (3, np.nan)])
+    assert not axes.collections
+    assert plots.told_controls(table).startswith("Dashed: a model ")
+
+
+def test_several_randomised_models_are_a_hatched_band_from_the_least_to_the_most() -> None:
+    axes, table = controlled(3)
+    (band,) = axes.collections
+    assert band.get_hatch()
+    (path,) = band.get_paths()
+    assert {tuple(place) for place in path.vertices} == {(1, 0), (1, 2), (2, 1), (2, 3)}
+    assert not axes.lines
+    assert plots.told_controls(table).startswith("Hatched: the range of 3 models ")
+
+
+def test_without_randomised_models_there_is_nothing_to_draw_or_to_tell() -> None:
+    axes, table = controlled(0)
+    assert not axes.lines
+    assert not axes.collections
+    assert plots.told_controls(table) == ""
 
 
 def test_depth_lies_at_the_same_place_in_every_figure_by_depth() -> None:

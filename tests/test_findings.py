@@ -139,6 +139,48 @@ def test_a_course_that_fails_a_check_is_not_claimed(changed: dict[str, object], 
     assert caveat in found.caveat
 
 
+@pytest.mark.parametrize(("place", "verdict", "caveat"), [
+    (0.7, f.SUPPORTED, ""),
+    (0.8, f.REFUTED, "the mean mask of other images is as good"),
+])  # fmt: skip
+def test_where_masks_lie_in_other_images_must_not_tell_them_as_well(place: float, verdict: str, caveat: str) -> None:
+    read = pd.concat([tables().analyses["readability"], readings({"prior": [place] * 12}, 20)])
+    found = claim(tables(readability=read))
+    assert (found.verdict, found.caveat) == (verdict, caveat)
+
+
+def test_images_that_tell_nothing_of_masks_are_not_resampled() -> None:
+    """With all 20, one resample of eight would hold neither of the two that tell, and be undefined."""
+    made = tables()
+    read = made.analyses["readability"]
+    told = read[read["group"].isin([4, 19])]
+    found = claim(tables(readability=told, progression=made.analyses["progression"]))
+    assert found.verdict == f.SUPPORTED
+    assert "(95% interval +1." in found.sentence
+
+
+def test_masks_of_no_meaning_that_hold_nothing_are_no_masks_to_compare_with() -> None:
+    """Of 24, 10 are left, which no p below 1/11 can come of."""
+    read = tables().analyses["readability"]
+    empty = read["target"].isin([f"shuffled {k}" for k in range(11, 25)])
+    read.loc[empty, ["residual", "total"]] = 0
+    made = tables(readability=read)
+    found = claim(made)
+    assert (found.verdict, found.caveat) == (f.CONSISTENT, "too few masks to compare with")
+    assert about(made, "the most mask-like tap").verdict == f.UNTESTED
+
+
+def test_numbers_below_zero_have_a_true_minus_and_zeros_have_none() -> None:
+    falling = claim(tables(MASKS - 0.5, EDGES - 0.2, controls=((EDGES, MASKS - 0.7),) * 3))
+    assert "masks gain −1.02 on edges (95% interval −1.03 to −1.01, " in falling.sentence
+    below = about(tables(mask=np.full(12, -0.3), nulls=np.full(12, -0.5)), "the most mask-like tap")
+    assert "(R² −0.29, 95% interval −0.34 to −0.24, " in below.sentence
+    around = about(tables(controls=((EDGES, np.full(12, -0.001)),)), "the most mask-like tap")
+    assert "with randomised weights, each at its best tap, 0.00" in around.sentence
+    named = about(tables(selectivity=channel(), controls_table=outlined(-0.2, 0.1)), "the most mask-like channel")
+    assert "with randomised weights −0.20 to 0.10" in named.sentence
+
+
 @pytest.mark.parametrize(("changed", "caveat"), [
     ({"images": 6}, "fewer than 10 images with masks"),
     ({"controls": ()}, "no randomised control was run"),
@@ -176,8 +218,8 @@ def test_the_best_tap_is_named_with_its_interval_and_what_else_does_how_well() -
 
 
 @pytest.mark.parametrize(("changed", "verdict", "said"), [
-    ({"nulls": np.full(12, 0.9)}, f.NOTHING, "From no tap masks are read better"),
-    ({"nulls": np.eye(12)[3]}, f.NOTHING, "From no tap masks are read better"),
+    ({"nulls": np.full(12, 0.9)}, f.NOTHING, "From no tap are masks read better"),
+    ({"nulls": np.eye(12)[3]}, f.NOTHING, "From no tap are masks read better"),
     ({"controls": ((EDGES, MASKS * 1.1),)}, f.REFUTED, "a randomised model does as well"),
     ({"controls": ((EDGES, np.eye(12)[3]),)}, f.REFUTED, "a randomised model does as well"),
     ({"controls": ()}, f.CONSISTENT, "no randomised control was run"),
@@ -222,8 +264,10 @@ def outlined(*above: float) -> pd.DataFrame:
     (pd.concat([channel().tail(1).assign(tap=IMAGE), channel()]), outlined(0.1), f.REFUTED, "the colours of the image"),
     (channel(masked=9), outlined(0.1), f.CONSISTENT, "fewer than 10 images with masks"),
     (channel(chosen_again=5), outlined(0.1), f.SUPPORTED, "(on the other half, channel 5)"),
-    (channel(iou_p_best=0.03), outlined(0.1), f.NOTHING, "No channel outlines the foreground"),
-    (channel(iou=0.2, iou_p_best=0.01), outlined(-1), f.NOTHING, "No channel outlines the foreground"),
+    (channel(iou_p_best=0.03), outlined(0.1), f.NOTHING,
+     "No channel outlines the foreground better than the best channel outlines masks of no meaning (best: one of "),
+    (channel(iou=0.2, iou_p_best=0.01), outlined(-1), f.NOTHING,
+     "No channel outlines the foreground better than calling everything foreground does (best: one of "),
     (channel(draws=48), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
     (channel(draws=0, iou_p_best=np.nan), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
 ])  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +14,7 @@ from test_cli import CONFIG, TINY
 import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
+from fmreport.extract import Advance
 from fmreport.records import IMAGE
 from fmreport.report import methods
 from fmreport.report.build import build
@@ -119,6 +123,53 @@ def test_a_run_that_exists_is_refused_before_the_model_is_opened(run: Run, folde
     settings = config.load(folder / "tiny.yaml", ["model.function=tiny_model:missing"])
     with pytest.raises(StoreError, match="exists already"):
         pipeline.run(settings, out=folder / "reports")
+
+
+@dataclass
+class Stages:
+    """A `Watch` that remembers what was begun."""
+
+    begun: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Advance]:
+        self.begun.append(title)
+        yield lambda done, total: None
+
+
+def test_weights_that_cannot_be_randomised_are_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    """With the place in the config that asks for it."""
+    (tmp_path / "tiny_model.py").write_text(
+        "import keras\n"
+        "def make_model():\n"
+        "    x = inputs = keras.Input((48, 48, 3))\n"
+        "    return keras.Model(inputs, keras.layers.AveragePooling2D(2, name='pool')(x))\n"
+    )
+    (tmp_path / "tiny.yaml").write_text(f"{CONFIG}controls:\n  randomised: 1\n")
+    line = CONFIG.count("\n") + 2
+    stages = Stages()
+    with pytest.raises(SourceError, match=rf"tiny\.yaml:{line}: tiny_model:make_model cannot be randomised") as caught:
+        pipeline.run(tmp_path / "tiny.yaml", out=tmp_path / "reports", watch=stages)
+    assert caught.value.fix == "write controls: {randomised: 0}, or give the model trained weights"
+    assert stages.begun == ["Reading the probes", "Opening the model"]
+    assert not (tmp_path / "reports").exists()
+
+
+def test_randomised_models_are_others_under_another_seed_and_the_same_under_the_same(folder: Path) -> None:
+    """All of two seeds differ: those of the next do not begin with the second of this."""
+    found = []
+    for out, seed in (("first", 0), ("again", 0), ("next", 1)):
+        overrides = ["controls.randomised=2", f"seed={seed}", "report.formats=[html]", "layers=[{name: stem}]"]
+        table = fmreport.run(folder / "tiny.yaml", out=folder / f"seed_{out}", overrides=overrides).controls
+        found.append([each["value"].tolist() for _, each in table.groupby("seed")])
+    first, again, after = found
+    assert first == again
+    assert len({tuple(values) for values in (*first, *after)}) == 4
+
+
+def test_so_many_randomised_models_as_a_config_may_ask_for_are_those_of_one_seed() -> None:
+    most = config.json_schema()["$defs"]["ControlsSection"]["properties"]["randomised"]["maximum"]
+    assert most <= pipeline.MODELS
 
 
 def test_a_silent_channel_and_nan_are_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -139,6 +140,32 @@ def test_probes_without_a_mask_stand_in_groups_of_their_own(tmp_path: Path) -> N
     bare = next(i for i, fact in enumerate(found.facts) if not fact.has_mask)
     assert not plane(scenes, found, bare, "mask").any()
     assert plane(scenes, found, bare, "kept").all()
+
+
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
+def test_a_mask_that_ignores_all_of_the_image_is_none(tmp_path: Path, resize: Literal["stretch", "crop"]) -> None:
+    """Also where what is not ignored is cropped away."""
+    everywhere = np.full(SIZE, 3, np.uint8)
+    if resize == "crop":
+        everywhere[:3] = 1
+    found = collected(tmp_path, [block(0, 0), everywhere, block(8, 5), None, block(10, 9), everywhere])
+    scenes = Scenes(found, Preprocess((16, 16), resize=resize))
+    assert scenes.masked == tuple(found[i].name for i in (0, 2, 3))
+    assert scenes.ignored == tuple(found[i].name for i in (1, 4))
+    assert (scenes.masked_groups, scenes.groups) == (3, 6)
+    assert [name for name in scenes.planes if name.startswith("shuffled")] == ["shuffled 1", "shuffled 2"]
+    others = [plane(scenes, found, i, "mask") for i in (2, 3)]
+    np.testing.assert_allclose(plane(scenes, found, 0, "prior"), np.mean(others, axis=0), atol=1e-6)
+    assert not plane(scenes, found, 1, "kept").any()
+    assert not plane(scenes, found, 1, "shuffled 1").any()
+
+
+def test_of_many_masks_every_one_is_looked_at_where_some_are_none(tmp_path: Path) -> None:
+    everywhere = np.full(SIZE, 3, np.uint8)
+    found = collected(tmp_path, [block(i % 18, 2) if i % 20 == 0 else everywhere for i in range(BANK + 20)])
+    scenes = Scenes(found, Preprocess(SIZE))
+    assert scenes.masked == tuple(found[i].name for i in range(0, BANK + 20, 20))
+    assert len(scenes.ignored) == len(found) - len(scenes.masked)
 
 
 def test_many_probes_share_a_bounded_number_of_groups_and_masks(tmp_path: Path) -> None:

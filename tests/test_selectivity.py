@@ -171,6 +171,15 @@ def test_without_two_regions_in_either_half_there_is_no_row() -> None:
         assert len(Selectivity().table(gathered(values, half))) == 0
 
 
+@pytest.mark.parametrize("half", [0, 1])
+def test_where_one_half_of_the_images_is_ignored_all_over_there_is_no_row(half: int) -> None:
+    _, masks = made(0, 6, 1)
+    kept = [np.full((2 * SIDE, 2 * SIDE), i % 2 != half, float) for i in range(6)]
+    scenes = PlantedScenes([np.kron(mask, np.ones((2, 2))) for mask in masks], kept)
+    maps = {"t": np.random.default_rng(0).normal(size=(6, SIDE, SIDE, 3)).astype(np.float32)}
+    assert Selectivity().table(evidence(measured(maps, scenes), scenes)).empty
+
+
 def test_it_takes_two_masks() -> None:
     one = [np.eye(28)]
     for scenes in (PlantedScenes(one, others=0), PlantedScenes([None, None])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,9 @@ import pandas as pd
 
 from fmreport.analysis import resampling
 from fmreport.analysis.crossing import crossing, shift
-from fmreport.analysis.finding import SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
+from fmreport.analysis.finding import SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, number, signed, told
 from fmreport.analysis.nulls import p_of_best
-from fmreport.analysis.progression import NULL, of_nulls, r_squared
+from fmreport.analysis.progression import of_nulls, r_squared
 from fmreport.analysis.readability import seen
 
 AGREEMENT = 0.75
@@ -25,9 +26,8 @@ RULE = (
     "R² on held-out images, edges against masks, along the taps that are maps: supported if edges peak before masks "
     f"overtake them, at least {AGREEMENT:.0%} of the taps agree with that place, the change from the first third of "
     "the taps to the last is above 0 in 95% of the resamples and above that of every randomised model, and the best "
-    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}) and than the mean mask of other "
-    "images does; consistent with, if no check "
-    "fails but one could not be made"
+    f"tap reads masks better than shuffled or shifted ones (p at most {SIGNIFICANT}) and better than the mean mask of "
+    "other images does; consistent with, if no check fails but one could not be made"
 )
 NO_CONTROLS = "no randomised control was run (controls: {randomised: 3})"
 FEW_IMAGES = f"fewer than {resampling.FEWEST} images with masks"
@@ -93,10 +93,10 @@ def from_edges_to_mask(tables: Tables) -> Finding:
     overtakes = f"masks are read better than edges from {taps[min(at, count - 1)]} on (tap {numbers[at]}"
     sentence = (
         f"Edges are read best at {taps[peak]} (tap {numbers[peak]} of {len(tables.layers)}"
-        f"{_range(numbers[drawings.peak], images)}; R² {edge[peak]:.2f}); "
+        f"{_range(numbers[drawings.peak], images)}; R² {number(edge[peak])}); "
         + ("masks are nowhere read better" if at == count else overtakes + _range(numbers[drawings.at], images) + ")")
         + f", as {own.agreement:.0%} of the maps agree. From the first third of the maps to the last, masks gain "
-        f"{change:+.2f} on edges{_interval(low, high, images)}.{_beside(others, numbers)}"
+        f"{signed(change)} on edges{_interval(low, high, images)}.{_beside(others, numbers)}"
     )
     evidence = tuple(dict.fromkeys((taps[peak], *taps[at : at + 1])))
     why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), _again(edge, at, taps))))
@@ -123,8 +123,10 @@ def beats_nulls(tables: Tables, taps: tuple[str, ...], mask: np.ndarray) -> tupl
     None where these are so few that none of them need do as well for p to stay above the level.
     """
     read = tables.analyses["readability"]
-    p = p_of_best(mask, of_nulls(read, taps, int(read["group"].max()) + 1))
-    count = sum(str(name).startswith(NULL) for name in read["target"].unique())
+    nulls = of_nulls(read, taps, int(read["group"].max()) + 1)
+    p = p_of_best(mask, nulls)
+    # Masks of no meaning may be empty wherever images are looked at: then there is nothing of them to be read.
+    count = np.count_nonzero(~np.isnan(nulls).all(axis=1))
     return (None if np.isnan(p) or 1 / (1 + count) > SIGNIFICANT else bool(p <= SIGNIFICANT)), p
 
 
@@ -166,7 +168,7 @@ def _again(edge: np.ndarray, at: int, taps: tuple[str, ...]) -> str:
     back = int(rise.argmax())
     if rise[back] < COMES_BACK * edge.max():
         return ""
-    return f"edges come back further on, up to R² {rest[back]:.2f} at {taps[at + back]}"
+    return f"edges come back further on, up to R² {number(rest[back])} at {taps[at + back]}"
 
 
 def _range(numbers: np.ndarray, images: int) -> str:
@@ -180,7 +182,7 @@ def _range(numbers: np.ndarray, images: int) -> str:
 def _interval(low: float, high: float, images: int) -> str:
     if images < resampling.FEWEST:
         return f" ({images} images: no interval)"
-    return f" (95% interval {low:+.2f} to {high:+.2f}, {images} images)"
+    return f" (95% interval {signed(low)} to {signed(high)}, {images} images)"
 
 
 def _beside(others: Course | None, numbers: np.ndarray) -> str:
@@ -191,11 +193,10 @@ def _beside(others: Course | None, numbers: np.ndarray) -> str:
     never = "masks are nowhere read better" if nowhere.all() else " or nowhere" if nowhere.any() else ""
     return (
         f" With randomised weights edges are read best at tap {between(peaks)}, {overtake}{never}, and masks gain "
-        f"{between(others.change, '+.2f')}."
+        f"{between(others.change, signed)}."
     )
 
 
-def between(values: np.ndarray, form: str = "") -> str:
+def between(values: np.ndarray, tell: Callable[[float], str] = str) -> str:
     """Least and most of some values; one where they are the same."""
-    ends = dict.fromkeys(f"{end:{form}}" for end in (values.min(), values.max()))
-    return " to ".join(ends)
+    return " to ".join(dict.fromkeys(tell(end) for end in (values.min(), values.max())))

@@ -57,3 +57,13 @@ def told(checks: Checks, failed: Mapping[str, str], missing: Mapping[str, str]) 
     words = [failed[name] for name, held in checks.items() if held is False]
     words += [missing[name] for name, held in checks.items() if held is None]
     return "; ".join(words)
+
+
+def number(value: float, *, sign: str = "") -> str:
+    """A value as a sentence tells it: to two decimals, with a true minus, never a zero below zero."""
+    return f"{value:{sign}z.2f}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """The same of a change, which has a sign also where it is a gain."""
+    return number(value, sign="+")

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmreport.analysis import resampling
 from fmreport.analysis.edges_to_mask import FEW_MASKS, MISSING, beats_nulls, between, curves, images_with_masks, prior
-from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, told
+from fmreport.analysis.finding import NOTHING, SIGNIFICANT, UNTESTED, Checks, Finding, Tables, judged, number, told
 from fmreport.analysis.selectivity import POLARITIES
 from fmreport.measures.places import SIDE
 from fmreport.records import IMAGE
@@ -48,9 +48,9 @@ def best_tap(tables: Tables) -> Finding:
         few = beats is None
         sentence = (
             f"Whether a tap reads masks better than masks of no meaning cannot be told (best: {name}, "
-            f"R² {mask[best]:.2f})."
+            f"R² {number(mask[best])})."
             if few
-            else f"From no tap masks are read better than masks of no meaning are (best: {name}, R² {mask[best]:.2f}, "
+            else f"From no tap are masks read better than masks of no meaning (best: {name}, R² {number(mask[best])}, "
             f"p {p:.3f})."
         )
         return Finding(TAP, UNTESTED if few else NOTHING, sentence, _TAP_RULE, (name,), FEW_MASKS if few else "")
@@ -66,10 +66,10 @@ def best_tap(tables: Tables) -> Finding:
         "prior": not mask[best] <= place,
         "controls": bool(mask[best] > controls.max()) if len(controls) else None,
     }
-    interval = "" if np.isnan(ends[0]) else f", 95% interval {ends[0]:.2f} to {ends[1]:.2f}"
+    interval = "" if np.isnan(ends[0]) else f", 95% interval {number(ends[0])} to {number(ends[1])}"
     sentence = (
-        f"Masks are read best at {name} (R² {mask[best]:.2f}{interval}, {images} images; p {p:.3f}){_image(colours)}"
-        f"{_place(place)}{_beside(controls)}."
+        f"Masks are read best at {name} (R² {number(mask[best])}{interval}, {images} images; p {p:.3f})"
+        f"{_image(colours)}{_place(place)}{_beside(controls)}."
     )
     why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), BY_CONSTRUCTION)))
     return Finding(TAP, judged(checks), sentence, _TAP_RULE, (name,), why)
@@ -97,7 +97,7 @@ def best_channel(tables: Tables) -> Finding:
         sentence = f"Whether a channel outlines the foreground cannot be told (best: one of {tap}, {numbers})."
         return Finding(CHANNEL, UNTESTED, sentence, _CHANNEL_RULE, (tap,), FEW_MASKS)
     if p > STRICT or above <= 0:
-        rival = "calling everything foreground does" if above <= 0 else "the best may do masks of no meaning"
+        rival = "calling everything foreground does" if above <= 0 else "the best channel outlines masks of no meaning"
         told_p = "" if above <= 0 else f"; a p of {STRICT} at most is asked for"
         sentence = f"No channel outlines the foreground better than {rival} (best: one of {tap}, {numbers}{told_p})."
         return Finding(CHANNEL, NOTHING, sentence, _CHANNEL_RULE, (tap,))
@@ -110,7 +110,7 @@ def best_channel(tables: Tables) -> Finding:
     low = ", by its low values," if best["chosen_polarity"] == POLARITIES[-1] else ""
     twice = "" if best["chosen"] == best["chosen_again"] else f" (on the other half, channel {best['chosen_again']})"
     named = f"Channel {int(best['chosen'])} of {tap}{twice}{low}"
-    beside = f"; with randomised weights {between(controls, '.2f')}" if len(controls) else ""
+    beside = f"; with randomised weights {between(controls, number)}" if len(controls) else ""
     gains = f"Above the prevalence: {above:.2f}{beside}; colours of the image {colours.max(initial=0):.2f}."
     sentence = f"{named} outlines the foreground best: {numbers}. {gains}"
     why = "; ".join(filter(None, (told(checks, _FAILED, MISSING), BY_CONSTRUCTION)))
@@ -124,12 +124,12 @@ def _best_of_controls(tables: Tables, quantity: str, taps: tuple[str, ...]) -> n
 
 
 def _image(colours: np.ndarray) -> str:
-    return f"; from the colours of the image itself with R² {colours[0]:.2f}" if len(colours) else ""
+    return f"; from the colours of the image itself with R² {number(colours[0])}" if len(colours) else ""
 
 
 def _place(prior: float) -> str:
-    return "" if np.isnan(prior) else f"; the mean mask of other images has R² {prior:.2f}"
+    return "" if np.isnan(prior) else f"; the mean mask of other images has R² {number(prior)}"
 
 
 def _beside(controls: np.ndarray) -> str:
-    return f"; with randomised weights, each at its best tap, {between(controls, '.2f')}" if len(controls) else ""
+    return f"; with randomised weights, each at its best tap, {between(controls, number)}" if len(controls) else ""

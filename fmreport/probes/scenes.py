@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from skimage.filters import sobel
 
@@ -37,22 +39,26 @@ class Scenes:
     magnitude of the luminance, `red`, `green`, `blue` the image itself, 0-255. Where some probe has a mask: `mask` is
     1 on the foreground; `prior` the mean mask of other images; `shuffled 1`, ... masks of other images; `shifted
     1`, ... the image's own mask moved around the torus, where these are too few. All of these are 0 for a probe
-    without a mask.
+    without a mask. A mask that ignores all of the image is none: `masked` leaves such probes out, `ignored` names them.
     """
 
     def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
-        """Reads the masks of `BANK` probes, spread evenly over those that have one."""
+        """Reads the masks of `BANK` probes, spread evenly over those that have one; all, where one of these is none."""
         self._preprocess, self.seed = preprocess, seed
-        self.masked = tuple(fact.name for fact in probes.facts if fact.has_mask)
-        places = np.unique(np.linspace(0, len(self.masked) - 1, min(BANK, len(self.masked))).astype(int))
-        banked = [self.masked[place] for place in places]
-        self._bank = {probe.name: self._mask(probe) == 1 for probe in probes.named(banked)}
-        self._banked = {name: number for number, name in enumerate(self._bank)}
-        self._taken = _derangements(len(banked), shuffles(len(banked)), seed)
+        having = tuple(fact.name for fact in probes.facts if fact.has_mask)
+        self.masked, bank = having, self._read(probes, _spread(having))
+        if not all(map(_tells, bank.values())):
+            # Then any may be.
+            self.masked = tuple(probe.name for probe in probes.named(having) if _tells(self._mask(probe)))
+            bank = self._read(probes, _spread(self.masked))
         self.place = {name: place for place, name in enumerate(self.masked)}
-        self._shuffles = shuffles(len(banked))
-        self.planes = planes(len(banked))
-        unmasked = [fact.name for fact in probes.facts if not fact.has_mask]
+        self.ignored = tuple(name for name in having if name not in self.place)
+        self._bank = {name: mask == 1 for name, mask in bank.items()}
+        self._banked = {name: number for number, name in enumerate(self._bank)}
+        self._shuffles = shuffles(len(bank))
+        self._taken = _derangements(len(bank), self._shuffles, seed)
+        self.planes = planes(len(bank))
+        unmasked = [fact.name for fact in probes.facts if fact.name not in self.place]
         # A group is of images with masks or of images without, so that sums of either are at hand.
         first = min(len(self.masked), GROUPS)
         self.group = {name: place % GROUPS for place, name in enumerate(self.masked)}
@@ -73,6 +79,9 @@ class Scenes:
         if self.masked:
             planes += self._masks(probe, mask == 1)
         return np.stack([*planes, *np.moveaxis(rgb, -1, 0)], axis=-1).astype(np.float32)
+
+    def _read(self, probes: ProbeSet, names: Sequence[str]) -> dict[str, np.ndarray]:
+        return {probe.name: self._mask(probe) for probe in probes.named(names)}
 
     def _mask(self, probe: Probe) -> np.ndarray:
         """`(h, w)` uint8; background everywhere for a probe without a mask, padding ignored."""
@@ -96,6 +105,17 @@ class Scenes:
         rng = np.random.default_rng((self.seed, place))
         moves = (rng.uniform(0.25, 0.75, (NULLS - self._shuffles, 2)) * mask.shape).astype(int)
         return [np.roll(mask, tuple(move), axis=(0, 1)) for move in moves]
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    """`BANK` of these, at most, evenly spread."""
+    places = np.unique(np.linspace(0, len(names) - 1, min(BANK, len(names))).astype(int))
+    return [names[place] for place in places]
+
+
+def _tells(mask: np.ndarray) -> bool:
+    """Whether a mask leaves anything to be looked at."""
+    return bool((mask != IGNORED).any())
 
 
 def _derangements(count: int, wanted: int, seed: int) -> list[np.ndarray]:
