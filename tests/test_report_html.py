@@ -390,12 +390,12 @@ def test_hostile_text_stays_text(text: str) -> None:
         tap = replace(bare_page().taps[0], name=value, zeros=value)
         return Document(html.page_to_html(replace(bare_page(), title=value, notes=(value,), taps=(tap,)), None))
 
-    hostile, plain = document(text), document("plain")
+    hostile, plain = document(text), document("PLAIN")
     # A slash in a name adds a place to break, nothing else.
     assert [tag for tag, _ in hostile.tags if tag != "wbr"] == [tag for tag, _ in plain.tags if tag != "wbr"]
     # What the parts of the file weigh differs, of course.
     found, expected = ("".join(each.text).partition("What this file holds")[0] for each in (hostile, plain))
-    assert found == expected.replace("plain", text)
+    assert found == expected.replace("PLAIN", text)
 
 
 def test_the_hostile_tap_is_shown_as_it_is_called(document: Document) -> None:
