@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_browser import opened
 from run_data import TapSpec, make_run, sd_unet_run, small_run
 
 from fmreport.report import html
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (360, 768, 1440, 3840)
 LINES = """cells => cells.map(cell => {
     const range = document.createRange();
@@ -22,36 +20,12 @@ LINES = """cells => cells.map(cell => {
 """On how many lines each cell's text stands."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
 @pytest.fixture(scope="module", params=["small", "sd_unet"])
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = small_run() if request.param == "small" else sd_unet_run()
     path = tmp_path_factory.mktemp("html") / "report.html"
     path.write_bytes(html.render(run, template_dir=None, budget_mb=10))
     return path
-
-
-def opened(browser: Any, report: Path, **options: Any) -> tuple[Any, list[str]]:
-    """A page without a network, and what its console says."""
-    context = browser.new_context(**options)
-    context.set_offline(True)
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda made: said.append(made.url) if not made.url.startswith(("file:", "data:")) else None)
-    page.goto(report.as_uri())
-    return page, said
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
