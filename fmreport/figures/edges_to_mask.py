@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from fmreport.figures import plots
+from fmreport.figures.layout import Layout, new_figure
+from fmreport.figures.naming import Name, marker_style, name_series
 from fmreport.records import IMAGE
 
 if TYPE_CHECKING:
@@ -23,53 +25,54 @@ ABOVE = (
     "Above: share of the variance of the edge map (Sobel magnitude of luminance) and of the mask that a ridge "
     "regression from the channels, of many from 64 combinations, explains on images that it was not learned from."
 )
+DOTTED = (0, (1, 2))
 DEEPEST = -0.3
 """R^2 below which nothing is drawn: what is read worse than that is not read at all."""
 WHITE = 2 / 3
 """The share of white noise, which is as fine as a map can be."""
 
 
-def draw(run: Run) -> plots.Plot:
+def draw(run: Run, layout: Layout) -> plots.Plot:
     """Held-out R^2 of edges and of the mask above, the spectral centroid below, with intervals, nulls and controls."""
     taps = list(run.layers["tap"])
     table = run.analyses["progression"]
-    figure, panels = plots.new_figure(3.9, panels=2, shares=(1.8, 1))
+    figure, panels = new_figure(layout, 3.9 * layout.rise, panels=2, shares=(1.8, 1))
     above, below = panels
+    plots.depth_axis(panels, taps, layout)
     labels = []
     if len(table[table["quantity"] == OWN]):
         own = _placed(table, OWN, taps)
         _thin(above, own)
-        labels.append(plots.EndLabel(plots.last(own["value"].to_numpy(np.float64)), "its own prediction", plots.INK))
+        labels.append(Name(plots.last(own["value"].to_numpy(np.float64)), "its own prediction", plots.INK))
     for quantity, (label, marker, colour) in LOOKS.items():
         rows = _placed(table, quantity, taps)
         y = rows["value"].to_numpy(np.float64)
         if not np.isfinite(y).any():
             continue
         plots.control_band(above, run.controls, quantity, taps, colour=colour)
-        _curve(above, rows, marker, colour)
-        labels.append(plots.EndLabel(plots.last(y), label, colour, marker))
+        _curve(above, rows, Name(0, label, colour, marker), layout.marker(len(taps)))
+        labels.append(Name(plots.last(y), label, colour, marker))
     null = _placed(table, "mask", taps)["null"].to_numpy(np.float64)
     if np.isfinite(null).any():
-        above.plot(np.arange(1, len(taps) + 1), null, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        labels.append(plots.EndLabel(plots.last(null), "meaningless masks", plots.MUTED))
+        above.plot(np.arange(1, len(taps) + 1), null, color=plots.MUTED, linewidth=0.8, linestyle=DOTTED)
+        labels.append(Name(plots.last(null), "meaningless masks", plots.MUTED, line=DOTTED))
     above.set_ylim(max(min(float(above.get_ylim()[0]), -0.05), DEEPEST), 1.0)
     for quantity, (_, _, colour) in LOOKS.items():
         if _few(_placed(table, quantity, taps)):
             _dots(above, _of_images(run, quantity, taps), colour)
     above.axhline(0, color=plots.MUTED, linewidth=0.6)
     above.set_ylabel("held-out R²")
-    plots.label_ends(above, labels, gap=0.09)
+    name_series(above, labels, layout, gap=0.09)
     fine = _placed(table, FINE, taps)
     plots.control_band(below, run.controls, FINE, taps, colour=plots.THIRD)
-    _curve(below, fine, "^", plots.THIRD)
+    _curve(below, fine, Name(0, "fineness", plots.THIRD, "^"), layout.marker(len(taps)))
     if _few(fine):
         _dots(below, _of_images(run, FINE, taps), plots.THIRD)
-    below.axhline(WHITE, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
+    below.axhline(WHITE, color=plots.MUTED, linewidth=0.8, linestyle=DOTTED, zorder=1)
     below.set_ylim(0, 1)
     below.set_yticks([0, 0.5, 1])
     below.set_ylabel("fineness")
-    plots.label_ends(below, [plots.EndLabel(WHITE, "white noise", plots.MUTED)])
-    plots.depth_axis(panels, taps)
+    name_series(below, [Name(WHITE, "white noise", plots.MUTED, line=DOTTED)], layout)
     return plots.Plot(
         name="edges_to_mask",
         title="From edges to mask",
@@ -83,14 +86,12 @@ def _placed(table: pd.DataFrame, quantity: str, taps: list[str]) -> pd.DataFrame
     return table[table["quantity"] == quantity].drop_duplicates("tap").set_index("tap").reindex(taps)
 
 
-def _curve(axes: Axes, rows: pd.DataFrame, marker: str, colour: str) -> None:
+def _curve(axes: Axes, rows: pd.DataFrame, look: Name, size: float) -> None:
     x = np.arange(1, len(rows) + 1)
     y, lower, upper = (rows[name].to_numpy(np.float64) for name in ("value", "lower", "upper"))
-    axes.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0, zorder=2)
-    size = 3.4 if len(rows) <= 80 else 2.2
-    axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.7, zorder=3)
-    look = plots.EndLabel(0, "", colour, marker)
-    axes.plot(x, y, zorder=4, **plots.marker_style(look, True, size))
+    axes.fill_between(x, lower, upper, color=look.colour, alpha=0.2, linewidth=0, zorder=2)
+    axes.plot(x, y, color=look.colour, linewidth=0.9, alpha=0.7, zorder=3)
+    axes.plot(x, y, zorder=4, **marker_style(look, size))
 
 
 def _thin(axes: Axes, rows: pd.DataFrame) -> None:
