@@ -7,6 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -118,6 +119,55 @@ def test_the_caption_tells_medians_of_zeros_made_by_design_apart_from_the_others
     assert "Median share of exact zeros: by design at ReLU 78%; not by design at Conv2D 0%, Dense 0%." in caption
 
 
+def lines(axes: Axes) -> dict[str, list[int]]:
+    """The taps at which each marker stands that a panel has, by its letter; hollow ones with a 0 behind it."""
+    found: dict[str, list[int]] = {}
+    for line in axes.get_lines():
+        if line.get_marker() != "None" and line.get_transform() == axes.transData:
+            key = f"{line.get_marker()}{'0' if line.get_markerfacecolor() == plots.PAPER else ''}"
+            found.setdefault(key, []).extend(int(x) for x in np.asarray(line.get_xdata()))
+    return found
+
+
+def test_zeros_stand_only_where_they_are_made_by_design_and_the_index_of_others_is_hollow() -> None:
+    run = small_run()
+    design = [i for i, made in enumerate(run.layers["zeros"], 1) if made == "by design"]
+    defined = [i for i, gini in enumerate(run.summary["gini"], 1) if np.isfinite(gini)]
+    sparse = figures.draw("progression", run).figure.axes[2]
+    assert lines(sparse)["v"] == design
+    assert lines(sparse)["D"] == [i for i in design if i in defined]
+    assert lines(sparse)["D0"] == [i for i in defined if i not in design]
+    assert sparse.get_ylabel() == "sparsity"
+
+
+def test_without_zeros_by_design_the_index_stands_alone_and_the_axis_says_so() -> None:
+    run = copy(sd_unet_run())
+    run.layers = run.layers.assign(zeros="by chance")
+    plot = figures.draw("progression", run)
+    assert set(lines(plot.figure.axes[2])) == {"D0"}
+    assert plot.figure.axes[2].get_ylabel() == "Gini index"
+    assert "no tap makes zeros by design" in plot.caption
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_panel_of_the_progression_has_its_controls(run: str) -> None:
+    for axes in figures.draw("progression", RUNS[run]()).figure.axes:
+        assert any(band.get_hatch() == plots.HATCH for band in axes.collections)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_caption_is_short_and_no_number_has_a_hyphen_for_a_minus(run: str) -> None:
+    for name in FIGURES:
+        plot = figures.draw(name, RUNS[run]())
+        assert len(plot.caption.split()) <= 90
+        assert not re.search(r"(?<!\w)-\.?\d", plot.caption + plot.alt)
+
+
+@pytest.mark.parametrize(("value", "told"), [(-0.05, "−0.05"), (-0.001, "0.00"), (0.126, "0.13"), (-1, "−1.00")])
+def test_numbers_have_a_true_minus_and_zero_has_none(value: float, told: str) -> None:
+    assert plots.signed(value) == told
+
+
 # Machado, Oliveira and Fernandes 2009: linear RGB as seen without one kind of cones.
 SIGHT = {
     "all cones": np.eye(3),
@@ -129,14 +179,15 @@ SIGHT = {
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_colours_of_series_can_be_told_apart(theme: str, sight: str) -> None:
+@pytest.mark.parametrize("last", ["third", "ink"])
+def test_colours_of_the_series_of_a_panel_can_be_told_apart(last: str, theme: str, sight: str) -> None:
     from skimage.color import rgb2lab
 
-    colours = [plots.FIRST, plots.SECOND, plots.THIRD, plots.MUTED]
+    roles = ("first", "second", "muted", last)
+    colours = [plots.ROLES[role] for role in roles]
     if theme == "dark":
         dark = (Path(__file__).parents[1] / "templates/report.css").read_text("utf-8").split("scheme: dark")[1]
-        roles = ("plot-first", "plot-second", "plot-third", "muted")
-        colours = [re.findall(rf"--{role}: (#\w{{6}})", dark)[0] for role in roles]
+        colours = [re.findall(rf"--(?:plot-)?{role}: (#\w{{6}})", dark)[0] for role in roles]
     rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)

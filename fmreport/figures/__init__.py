@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fmreport.store import Run
 
 FIGURES = {
-    "edges_to_mask": "fmreport.figures.edges_to_mask:draw",
+    "progression": "fmreport.figures.progression:draw",
     "architecture": "fmreport.figures.architecture:draw",
     "sparsity_by_depth": "fmreport.figures.sparsity_by_depth:draw",
     "shape_by_depth": "fmreport.figures.shape_by_depth:draw",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +38,8 @@ ROLES = {
     "third": THIRD,
 }
 """Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
+CLEAR = 4
+"""Points between headings."""
 HATCH = 8 * "/"
 """Of what randomised models do."""
 
@@ -142,7 +144,7 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> Non
             if i % 2 == 0:
                 panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
         room = (last - first + 1) / count * layout.across * POINTS
-        short = next((text for text in _shortened(drawable(label)) if placing.width(text) <= room), "")
+        short = next((text for text in _shortened(drawable(label)) if placing.width(text) <= room - CLEAR), "")
         if short:
             style: Any = {"ha": "center", "va": "bottom", "fontsize": placing.FONT, "color": MUTED}
             axes[0].text((first + last) / 2, 1.02, short, transform=axes[0].get_xaxis_transform(), **style)
@@ -155,13 +157,21 @@ def _shortened(label: str) -> Iterator[str]:
         yield f"{label[:letters]}…"
 
 
-def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, taps: Sequence[str], *, colour: str) -> None:
-    """A hatched band between the least and the most of all randomised models, a dashed line of a single one."""
+def numbered(taps: Sequence[str]) -> dict[str, int]:
+    """Where each tap lies on the x axis."""
+    return {tap: number for number, tap in enumerate(taps, 1)}
+
+
+def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, numbers: Mapping[str, int], *, colour: str) -> None:
+    """A hatched band between the least and the most of all randomised models, a dashed line of a single one.
+
+    Of the taps that have `numbers`, and from one of them to the next.
+    """
     rows = controls[controls["quantity"] == quantity]
-    if not len(rows):
+    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(numbers))
+    if not ends["min"].notna().any():
         return
-    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(taps))
-    x = np.arange(1, len(taps) + 1)
+    x = list(numbers.values())
     low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
     if controls["seed"].nunique() == 1:
         axes.plot(x, low, color=colour, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.6, zorder=1)
@@ -177,6 +187,11 @@ def told_controls(controls: pd.DataFrame) -> str:
     if count == 1:
         return "Dashed: a model with the same weights in random order."
     return f"Hatched: the range of {count} models with the same weights in random order."
+
+
+def signed(value: float) -> str:
+    """To two digits, with a true minus; never `−0.00`."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def last(values: np.ndarray) -> float:

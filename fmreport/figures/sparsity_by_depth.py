@@ -22,9 +22,11 @@ from fmreport.figures.naming import Name, marker_style, name_series
 if TYPE_CHECKING:
     from fmreport.store import Run
 
+GAUSSIAN = 0.414
+"""Gini index of Gaussian noise."""
 MEASURES = (
     ("zero_fraction", "exact zeros", None),
-    ("gini", "Gini index", 0.414),
+    ("gini", "Gini index", GAUSSIAN),
     ("hoyer_limit", "Hoyer limit", 0.202),
 )
 """Column, label of its panel, and the value of Gaussian noise: the yardstick for a tap without structure."""
@@ -64,7 +66,7 @@ def draw(run: Run, layout: Layout) -> plots.Plot:
     zeros = table["zero_fraction"].to_numpy(np.float64, na_value=np.nan)
     names = {panels[0]: list(_named(found, zeros, design)), panels[1]: list(_key(table["zeros"]))}
     for axes, (column, label, noise) in zip(panels, MEASURES, strict=True):
-        plots.control_band(axes, run.controls, column, taps, colour=plots.MUTED)
+        plots.control_band(axes, run.controls, column, plots.numbered(taps), colour=plots.MUTED)
         _panel(axes, table, found, column, layout.marker(len(table)))
         axes.set_ylabel(label)
         named = names.get(axes, [])
