@@ -367,8 +367,8 @@ def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
     drawn = Run.open(draft.folder)
     report = facts.config["report"]
-    for name, svg in figures.render_all(drawn).items():
-        draft.write(f"figures/{name}.svg", svg)
+    for file, data in figures.render_all(drawn).items():
+        draft.write(f"figures/{file}", data)
     page = build(drawn, advance=advance)
     if "html" in report["formats"]:
         draft.write("report.html", html.render(drawn, template_dir=template, budget_mb=report["budget_mb"], page=page))

@@ -47,7 +47,8 @@ def analyses(maps: Sequence[str], images: int, *, predicted: bool = False) -> di
 
 def controls(maps: Sequence[str]) -> pd.DataFrame:
     """Two models with randomised weights, from which nothing can be read."""
-    rows = [(seed, tap, name, seed / 100) for seed in (1, 2) for tap in maps for name in progression.QUANTITIES]
+    names = (*progression.QUANTITIES, *progression.SPARSITY)
+    rows = [(seed, tap, name, seed / 100) for seed in (1, 2) for tap in maps for name in names]
     return pd.DataFrame(rows, columns=[column.name for column in progression.CONTROLS])
 
 

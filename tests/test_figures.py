@@ -6,6 +6,8 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -17,14 +19,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 from PIL import Image
-from run_data import small_run
+from run_data import sd_unet_run, small_run, with_target
 
 from fmreport import figures
-from fmreport.figures import colours, glyphs, mosaics, photographs, plots, png, sparsity_by_depth
+from fmreport.figures import (
+    FIGURES,
+    colours,
+    glyphs,
+    layout,
+    mosaics,
+    naming,
+    photographs,
+    plots,
+    png,
+    sparsity_by_depth,
+)
 from fmreport.figures.histograms import outline
+from fmreport.figures.layout import LAYOUTS, Layout
 from fmreport.records import Tiles
 
+KINDS = {"svg": b"<?xml", "pdf": b"%PDF"}
 bytes_of_tiles = npst.arrays(
     np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9))
 )
@@ -45,16 +62,56 @@ def drawn(maps: np.ndarray, *, signed: bool, mode: str = "channel") -> np.ndarra
     return mosaics.levels(tiles, mosaics.scale_of(tiles, signed=signed, mode=mode))
 
 
-@pytest.mark.parametrize("name", figures.FIGURES)
-def test_every_figure_is_the_same_svg_every_time_and_says_what_it_shows(name: str) -> None:
-    plot = figures.draw(name, small_run())
-    svg = plots.to_svg(plot)
-    assert svg == plots.to_svg(figures.draw(name, small_run()))
+@pytest.mark.parametrize("width", LAYOUTS, ids=lambda width: f"{width.width} in")
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_the_same_svg_and_pdf_every_time_and_says_what_it_shows(name: str, width: Layout) -> None:
+    plot, again = (figures.draw(name, small_run(), width) for _ in range(2))
+    svg, pdf = plots.to_svg(plot), plots.to_pdf(plot)
+    assert svg == plots.to_svg(again)
+    assert pdf == plots.to_pdf(again)
     assert ET.fromstring(svg).tag.endswith("svg")
     assert b"<dc:date>" not in svg
+    assert not re.search(rb"/(CreationDate|ModDate)", pdf)
+    assert f"/Title ({plot.title})".encode() in pdf
+    assert b"/FontFile2" in pdf  # TrueType, as Type 42 is called in a PDF
+    assert not re.search(rb"/FontFile3?\b|/Type3", pdf)
     assert plot.alt
     assert plot.caption
-    assert plot.title
+
+
+RUNS = {"small": small_run, "SD-UNet": sd_unet_run, "with target": lambda: with_target(sd_unet_run())}
+
+
+@pytest.mark.parametrize("width", LAYOUTS, ids=lambda width: f"{width.width} in")
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", FIGURES)
+def test_letters_can_be_read_stand_inside_and_keep_off_one_another(name: str, run: str, width: Layout) -> None:
+    with plots.style():
+        figure = figures.draw(name, RUNS[run](), width).figure
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        # Ticks beyond the ends of an axis are kept, but not drawn.
+        unseen = {id(text) for axes in figure.axes for text in _beyond(axes)}
+        texts = [text for text in texts if id(text) not in unseen]
+        boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts]
+    assert figure.get_figwidth() == width.width
+    assert min(text.get_fontsize() for text in texts) >= 6
+    whole = figure.bbox
+    for text, box in zip(texts, boxes, strict=True):
+        inside = whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1
+        assert inside, text.get_text()
+    for (one, a), (other, b) in combinations(zip(texts, boxes, strict=True), 2):
+        # Boxes reach beyond what is seen of letters.
+        assert not a.padded(-1).overlaps(b.padded(-1)), (one.get_text(), other.get_text())
+
+
+def _beyond(axes: Axes) -> Iterator[Text]:
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.majorTicks, *axis.minorTicks):
+            if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                yield from (tick.label1, tick.label2)
 
 
 @given(st.lists(st.sampled_from(["Conv2D", "ReLU", "Add", "Scope", "MaxPooling2D"]), min_size=1, max_size=30))
@@ -73,6 +130,55 @@ def test_the_caption_tells_medians_of_zeros_made_by_design_apart_from_the_others
     assert "Median share of exact zeros: by design at ReLU 78%; not by design at Conv2D 0%, Dense 0%." in caption
 
 
+def lines(axes: Axes) -> dict[str, list[int]]:
+    """The taps at which each marker stands that a panel has, by its letter; hollow ones with a 0 behind it."""
+    found: dict[str, list[int]] = {}
+    for line in axes.get_lines():
+        if line.get_marker() != "None" and line.get_transform() == axes.transData:
+            key = f"{line.get_marker()}{'0' if line.get_markerfacecolor() == plots.PAPER else ''}"
+            found.setdefault(key, []).extend(int(x) for x in np.asarray(line.get_xdata()))
+    return found
+
+
+def test_zeros_stand_only_where_they_are_made_by_design_and_the_index_of_others_is_hollow() -> None:
+    run = small_run()
+    design = [i for i, made in enumerate(run.layers["zeros"], 1) if made == "by design"]
+    defined = [i for i, gini in enumerate(run.summary["gini"], 1) if np.isfinite(gini)]
+    sparse = figures.draw("progression", run).figure.axes[2]
+    assert lines(sparse)["v"] == design
+    assert lines(sparse)["D"] == [i for i in design if i in defined]
+    assert lines(sparse)["D0"] == [i for i in defined if i not in design]
+    assert sparse.get_ylabel() == "sparsity"
+
+
+def test_without_zeros_by_design_the_index_stands_alone_and_the_axis_says_so() -> None:
+    run = copy(sd_unet_run())
+    run.layers = run.layers.assign(zeros="by chance")
+    plot = figures.draw("progression", run)
+    assert set(lines(plot.figure.axes[2])) == {"D0"}
+    assert plot.figure.axes[2].get_ylabel() == "Gini index"
+    assert "no tap makes zeros by design" in plot.caption
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_panel_of_the_progression_has_its_controls(run: str) -> None:
+    for axes in figures.draw("progression", RUNS[run]()).figure.axes:
+        assert any(band.get_hatch() == plots.HATCH for band in axes.collections)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_caption_is_short_and_no_number_has_a_hyphen_for_a_minus(run: str) -> None:
+    for name in FIGURES:
+        plot = figures.draw(name, RUNS[run]())
+        assert len(plot.caption.split()) <= 90
+        assert not re.search(r"(?<!\w)-\.?\d", plot.caption + plot.alt)
+
+
+@pytest.mark.parametrize(("value", "told"), [(-0.05, "−0.05"), (-0.001, "0.00"), (0.126, "0.13"), (-1, "−1.00")])
+def test_numbers_have_a_true_minus_and_zero_has_none(value: float, told: str) -> None:
+    assert plots.signed(value) == told
+
+
 # Machado, Oliveira and Fernandes 2009: linear RGB as seen without one kind of cones.
 SIGHT = {
     "all cones": np.eye(3),
@@ -84,15 +190,16 @@ SIGHT = {
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_colours_of_series_can_be_told_apart(theme: str, sight: str) -> None:
+@pytest.mark.parametrize("last", ["third", "ink"])
+def test_colours_of_the_series_of_a_panel_can_be_told_apart(last: str, theme: str, sight: str) -> None:
     from skimage.color import rgb2lab
 
-    colours = [plots.FIRST, plots.SECOND, plots.THIRD, plots.MUTED]
+    roles = ("first", "second", "muted", last)
+    shades = [plots.ROLES[role] for role in roles]
     if theme == "dark":
         css = (Path(__file__).parents[1] / "templates/css/theme.css").read_text("utf-8")
-        roles = ("plot-first", "plot-second", "plot-third", "muted")
-        colours = [re.findall(rf"--{role}: light-dark\(#\w{{6}}, (#\w{{6}})\)", css)[0] for role in roles]
-    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in colours])
+        shades = [re.findall(rf"--(?:plot-)?{role}: light-dark\(#\w{{6}}, (#\w{{6}})\)", css)[0] for role in roles]
+    rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in shades])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)
     lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
@@ -102,10 +209,10 @@ def test_colours_of_series_can_be_told_apart(theme: str, sight: str) -> None:
 
 def test_labels_at_the_end_keep_their_distance_and_stay_inside() -> None:
     with plots.style():
-        _, (axes,) = plots.new_figure(3)
+        _, (axes,) = layout.new_figure(layout.WIDE, 3)
         axes.set_ylim(0, 1)
         ends = (0.0, 0.0, 0.5, 0.97, 1.0, 1.0, float("nan"))
-        plots.label_ends(axes, [plots.EndLabel(y, f"label {y}", plots.INK) for y in ends], gap=0.1)
+        naming.name_series(axes, [naming.Name(y, f"name {y}", plots.INK) for y in ends], layout.WIDE, gap=0.1)
     places = [text.get_position()[1] for text in axes.texts]
     assert len(places) == 6
     assert min(np.diff(places)) >= 0.0999
@@ -119,8 +226,8 @@ def controlled(models: int) -> tuple[Axes, pd.DataFrame]:
         [*rows, *((seed, "a", "mask", 9.0) for seed in range(models))], columns=["seed", "tap", "quantity", "value"]
     )
     with plots.style():
-        _, (axes,) = plots.new_figure(3)
-        plots.control_band(axes, table, "edge", ["a", "b", "c"], colour=plots.FIRST)
+        _, (axes,) = layout.new_figure(layout.WIDE, 3)
+        plots.control_band(axes, table, "edge", {"a": 1, "b": 2, "c": 3}, colour=plots.FIRST)
     return axes, table
 
 
@@ -150,18 +257,33 @@ def test_without_randomised_models_there_is_nothing_to_draw_or_to_tell() -> None
     assert plots.told_controls(table) == ""
 
 
-def test_depth_lies_at_the_same_place_in_every_figure_by_depth() -> None:
+@pytest.mark.parametrize("width", LAYOUTS, ids=lambda width: f"{width.width} in")
+def test_depth_lies_at_the_same_place_in_every_figure_by_depth(width: Layout) -> None:
     spans = {
         (axes.get_position().x0, axes.get_position().x1)
-        for name in figures.FIGURES
+        for name in FIGURES
         if name.endswith("by_depth")
-        for axes in figures.draw(name, small_run()).figure.axes
+        for axes in figures.draw(name, small_run(), width).figure.axes
     }
     assert len(spans) == 1
 
 
-def test_all_figures_are_rendered_under_their_own_names() -> None:
-    assert list(figures.render_all(small_run())) == list(figures.FIGURES)
+def test_rows_of_names_make_a_figure_higher_and_leave_its_panels_as_they_were() -> None:
+    with plots.style():
+        figure, panels = layout.new_figure(layout.COLUMN, 3, panels=2)
+        sizes = [axes.get_position().height * figure.get_figheight() for axes in panels]
+        names = [naming.Name(0.5, f"series {i}", plots.INK, "o") for i in range(9)]
+        for axes in panels:
+            naming.name_series(axes, names, layout.COLUMN)
+    assert figure.get_figheight() > 3.5
+    assert [axes.get_position().height * figure.get_figheight() for axes in panels] == pytest.approx(sizes)
+    assert panels[0].get_position().y0 - panels[1].get_position().y1 > 0.5 / figure.get_figheight()
+
+
+def test_all_figures_are_rendered_in_both_widths_and_formats() -> None:
+    made = figures.render_all(small_run())
+    assert set(made) == {f"{name}{width}.{kind}" for name in FIGURES for width in ("", "_column") for kind in KINDS}
+    assert all(data.startswith(KINDS[name.rpartition(".")[2]]) for name, data in made.items())
 
 
 @pytest.mark.parametrize("path", sorted(Path(figures.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
@@ -170,7 +292,7 @@ def test_no_figure_keeps_pyplot_state(path: Path) -> None:
     assert not any("pyplot" in line for line in imports)
 
 
-@pytest.mark.parametrize("name", figures.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_themed_figure_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
     svg = plots.themed(plots.to_svg(figures.draw(name, small_run())), name)
     root = ET.fromstring(svg)

@@ -643,8 +643,8 @@ def test_a_tap_without_a_gradient_says_why_and_a_run_without_a_target_says_nothi
 
 def test_the_models_own_prediction_is_called_agreement_with_itself_wherever_it_is_shown() -> None:
     shown = [figure for figure in build.build(with_target(small_run())).figures if "own prediction" in figure.caption]
-    assert [figure.name for figure in shown] == ["edges_to_mask"]
-    assert "the model's own prediction (class 0 of head/conv), on all images: agreement with itself" in shown[0].caption
+    assert [figure.name for figure in shown] == ["progression"]
+    assert "the model's own prediction (class 0 of head/conv), agreement with itself" in shown[0].caption
     assert "its own prediction (agreement with itself): best at" in shown[0].alt
 
 

@@ -6,11 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fmreport.figures.layout import Layout
     from fmreport.figures.plots import Plot
     from fmreport.store import Run
 
 FIGURES = {
-    "edges_to_mask": "fmreport.figures.edges_to_mask:draw",
+    "progression": "fmreport.figures.progression:draw",
     "architecture": "fmreport.figures.architecture:draw",
     "sparsity_by_depth": "fmreport.figures.sparsity_by_depth:draw",
     "shape_by_depth": "fmreport.figures.shape_by_depth:draw",
@@ -18,18 +19,26 @@ FIGURES = {
 """Every figure by name, in the order in which a report shows them; what a row names is imported on use."""
 
 
-def draw(name: str, run: Run) -> Plot:
-    """The named figure of a run."""
+def draw(name: str, run: Run, layout: Layout | None = None) -> Plot:
+    """The named figure of a run; as wide as a page where no layout is given."""
+    from fmreport.figures import layout as layouts
     from fmreport.figures import plots
 
     module, _, attribute = FIGURES[name].partition(":")
     with plots.style():
-        plot: Plot = getattr(import_module(module), attribute)(run)
+        plot: Plot = getattr(import_module(module), attribute)(run, layout or layouts.WIDE)
     return plot
 
 
 def render_all(run: Run) -> dict[str, bytes]:
-    """Every figure as SVG, by name; the same bytes for the same tables."""
+    """Every figure in every layout as SVG and as PDF, by the name of its file; the same bytes for the same tables."""
     from fmreport.figures import plots
+    from fmreport.figures.layout import LAYOUTS
 
-    return {name: plots.to_svg(draw(name, run)) for name in FIGURES}
+    made = {}
+    for name in FIGURES:
+        for layout in LAYOUTS:
+            plot = draw(name, run, layout)
+            made[f"{name}{layout.suffix}.svg"] = plots.to_svg(plot)
+            made[f"{name}{layout.suffix}.pdf"] = plots.to_pdf(plot)
+    return made

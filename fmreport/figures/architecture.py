@@ -17,16 +17,15 @@ from fmreport.blocks import parts
 from fmreport.figures import plots
 from fmreport.figures.beginnings import groups
 from fmreport.figures.glyphs import drawable
+from fmreport.figures.layout import POINTS, Layout, new_figure
 from fmreport.figures.placing import FONT, Box, Label, place, width
 from fmreport.layers import PADDING
 
 if TYPE_CHECKING:
     from fmreport.store import Run
 
-POINTS = 72
-"""In an inch; everything below is in points, with 0 at the strip's left end and half-way up."""
 HEIGHT = 158.0
-"""Of the figure."""
+"""Of the figure in points, as everything below, with 0 at the strip's left end and half-way up."""
 TALLEST = 98.0
 """Of the part whose map has most rows."""
 BOTTOM, UNDERLINE, NAMES, SCALE = -90.0, -57.0, -67.0, -84.5
@@ -71,11 +70,11 @@ class _Strip:
         return list(zip(self.starts, self.starts + self.widths, strict=True))
 
 
-def draw(run: Run) -> plots.Plot:
+def draw(run: Run, layout: Layout) -> plots.Plot:
     """Rectangles from left to right; a line where a part has no map."""
-    across = plots.WIDTH * POINTS - 2 * MARGIN
+    across = layout.width * POINTS - 2 * MARGIN
     strip = _strip(run, across)
-    figure, (axes,) = plots.new_figure(HEIGHT / POINTS)
+    figure, (axes,) = new_figure(layout, HEIGHT / POINTS)
     axes.set_position((0, 0, 1, 1))
     axes.set_xlim(-MARGIN, across + MARGIN)
     axes.set_ylim(BOTTOM, BOTTOM + HEIGHT)

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fmreport.figures import placing
 from fmreport.figures.glyphs import drawable
+from fmreport.figures.layout import POINTS, Layout
 
 INK, MUTED, RULE, BAND, PAPER = "#20242b", "#5d6673", "#d5dae1", "#f2f4f7", "#fefefe"
 FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#3d2b6b"
@@ -35,12 +38,10 @@ ROLES = {
     "third": THIRD,
 }
 """Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
-WIDTH = 7.1
-"""Inches: the text width of an A4 page."""
-LEFT, RIGHT, BOTTOM, TOP = 0.62, 1.36, 0.44, 0.24
-"""Inches around the panels, the same in every figure, so that depth lies at the same place in all of them."""
-LABEL = 18
-"""Letters that a label at the right edge has room for."""
+CLEAR = 4
+"""Points between headings."""
+HATCH = 8 * "/"
+"""Of what randomised models do."""
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -71,7 +72,9 @@ STYLE: Any = {
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "svg.fonttype": "path",
+    "hatch.linewidth": 0.5,
     "svg.hashsalt": "fmreport",
+    "pdf.fonttype": 42,
 }
 
 
@@ -87,34 +90,9 @@ class Plot:
     figure: Figure
 
 
-class EndLabel(NamedTuple):
-    """What stands at the right edge of a panel, beside the last value of a series."""
-
-    y: float
-    text: str
-    colour: str
-    marker: str = ""
-    """The series' marker, drawn before the text; empty: none."""
-    filled: bool = True
-
-
 def style() -> AbstractContextManager[None]:
     """The settings under which figures are drawn and written; matplotlib's own are back afterwards."""
     return mpl.rc_context(STYLE)
-
-
-def new_figure(height: float, panels: int = 1, *, shares: Sequence[float] = ()) -> tuple[Figure, list[Axes]]:
-    """A figure of the text's width and `height` inches, with panels one above the other on one x axis.
-
-    `shares` of the height that the panels take; equal where not given.
-    """
-    figure = Figure(figsize=(WIDTH, height))
-    margins = {"left": LEFT / WIDTH, "right": 1 - RIGHT / WIDTH, "bottom": BOTTOM / height, "top": 1 - TOP / height}
-    spacing = {**margins, "hspace": 0.12, "height_ratios": shares or [1] * panels}
-    grid = figure.subplots(panels, 1, sharex=True, squeeze=False, gridspec_kw=spacing)
-    for axes in grid[:, 0]:
-        axes.yaxis.set_label_coords(-0.8 * LEFT / (WIDTH - LEFT - RIGHT), 0.5)
-    return figure, list(grid[:, 0])
 
 
 def to_svg(plot: Plot) -> bytes:
@@ -123,6 +101,16 @@ def to_svg(plot: Plot) -> bytes:
     with style():
         FigureCanvasSVG(plot.figure)
         plot.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": plot.title})
+    return buffer.getvalue()
+
+
+def to_pdf(plot: Plot) -> bytes:
+    """The PDF of a plot, its fonts embedded as TrueType."""
+    buffer = io.BytesIO()
+    empty = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    with style():
+        FigureCanvasPdf(plot.figure)
+        plot.figure.savefig(buffer, format="pdf", metadata={**empty, "Title": plot.title})
     return buffer.getvalue()
 
 
@@ -151,12 +139,12 @@ def _attributes(style: str) -> str:
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
-def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:
+def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> None:
     """The x axis: position in the run, from 1; the top level of the paths as bands, where there are few."""
     count = len(taps)
     for panel in axes:
         panel.set_xlim(0.4, count + 0.6)
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, steps=[1, 2, 5, 10]))
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=layout.ticks, integer=True, steps=[1, 2, 5, 10]))
     axes[-1].set_xlabel("tap, in the order in which the model runs")
     groups = _groups(taps)
     if not 1 < len(groups) <= 12:
@@ -165,61 +153,40 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str]) -> None:
         for panel in axes:
             if i % 2 == 0:
                 panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
-        room = int((last - first + 1) / count * 84)
-        if room >= 4:
-            short = label if len(label) <= room else label[: room - 1] + "…"
-            axes[0].text(
-                (first + last) / 2,
-                1.02,
-                drawable(short),
-                transform=axes[0].get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                fontsize=7,
-                color=MUTED,
-            )
+        room = (last - first + 1) / count * layout.across * POINTS
+        short = next((text for text in _shortened(drawable(label)) if placing.width(text) <= room - CLEAR), "")
+        if short:
+            style: Any = {"ha": "center", "va": "bottom", "fontsize": placing.FONT, "color": MUTED}
+            axes[0].text((first + last) / 2, 1.02, short, transform=axes[0].get_xaxis_transform(), **style)
 
 
-def label_ends(axes: Axes, labels: Sequence[EndLabel], *, gap: float = 0.08) -> None:
-    """Writes labels at the right edge, at least `gap` (a fraction of the height) apart; where y is NaN, none.
+def _shortened(label: str) -> Iterator[str]:
+    """The label, then ever less of it, down to three letters."""
+    yield label
+    for letters in range(min(len(label) - 1, 40), 2, -1):
+        yield f"{label[:letters]}…"
 
-    The axis must have its final limits.
+
+def numbered(taps: Sequence[str]) -> dict[str, int]:
+    """Where each tap lies on the x axis."""
+    return {tap: number for number, tap in enumerate(taps, 1)}
+
+
+def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, numbers: Mapping[str, int], *, colour: str) -> None:
+    """A hatched band between the least and the most of all randomised models, a dashed line of a single one.
+
+    Of the taps that have `numbers`, and from one of them to the next.
     """
-    to_fraction = axes.transData + axes.transAxes.inverted()
-    shown = sorted((label for label in labels if np.isfinite(label.y)), key=lambda label: label.y)
-    places = [float(to_fraction.transform((1, label.y))[1]) for label in shown]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
-    # What was pushed out at the top pushes back.
-    for i in reversed(range(len(places))):
-        places[i] = min(places[i], (1 if i == len(places) - 1 else places[i + 1] - gap))
-    for label, place in zip(shown, places, strict=True):
-        _label(axes, label, place)
-
-
-def _label(axes: Axes, label: EndLabel, place: float) -> None:
-    start, text = 1.012, drawable(label.text)
-    if label.marker:
-        axes.plot(
-            [start + 0.008], [place], transform=axes.transAxes, clip_on=False, **marker_style(label, label.filled, 4.5)
-        )
-        start += 0.024
-    short = text if len(text) <= LABEL else f"{text[: LABEL - 1]}…"
-    axes.text(start, place, short, transform=axes.transAxes, va="center", color=label.colour, fontsize=7.5)
-
-
-def control_band(axes: Axes, controls: pd.DataFrame, quantity: str, taps: Sequence[str], *, colour: str) -> None:
-    """A hatched band between the least and the most of all randomised models, a dashed line of a single one."""
     rows = controls[controls["quantity"] == quantity]
-    if not len(rows):
+    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(numbers))
+    if not ends["min"].notna().any():
         return
-    ends = rows.groupby("tap")["value"].agg(["min", "max"]).reindex(list(taps))
-    x = np.arange(1, len(taps) + 1)
+    x = list(numbers.values())
     low, high = ends["min"].to_numpy(np.float64), ends["max"].to_numpy(np.float64)
     if controls["seed"].nunique() == 1:
         axes.plot(x, low, color=colour, linewidth=0.8, linestyle=(0, (4, 2)), alpha=0.6, zorder=1)
         return
-    axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch="////", linewidth=0, alpha=0.35, zorder=1)
+    axes.fill_between(x, low, high, facecolor="none", edgecolor=colour, hatch=HATCH, linewidth=0.4, alpha=0.5, zorder=1)
 
 
 def told_controls(controls: pd.DataFrame) -> str:
@@ -232,16 +199,9 @@ def told_controls(controls: pd.DataFrame) -> str:
     return f"Hatched: the range of {count} models with the same weights in random order."
 
 
-def marker_style(series: EndLabel, filled: bool, size: float) -> dict[str, Any]:
-    """How the markers of a series are drawn, without a line."""
-    return {
-        "linestyle": "none",
-        "marker": series.marker,
-        "markersize": size,
-        "markeredgewidth": 0.8,
-        "markeredgecolor": series.colour,
-        "markerfacecolor": series.colour if filled else PAPER,
-    }
+def signed(value: float) -> str:
+    """To two digits, with a true minus; never `−0.00`."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def last(values: np.ndarray) -> float:

@@ -9,29 +9,31 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from fmreport.figures import plots
+from fmreport.figures.layout import Layout, new_figure
+from fmreport.figures.naming import Name, name_series
 
 if TYPE_CHECKING:
     from fmreport.store import Run
 
 
-def draw(run: Run) -> plots.Plot:
+def draw(run: Run, layout: Layout) -> plots.Plot:
     """Two panels on logarithmic axes: the map's rows and columns above, channels below; a gap where there is no map."""
     table = run.layers
-    figure, (above, below) = plots.new_figure(3.6, panels=2)
+    figure, (above, below) = new_figure(layout, 3.6 * layout.rise, panels=2)
     height, width = (table[name].to_numpy(np.float64, na_value=np.nan) for name in ("height", "width"))
     channels = table["channels"].to_numpy(np.float64, na_value=np.nan)
     square = bool(np.array_equal(height, width, equal_nan=True))
+    plots.depth_axis([above, below], list(table["tap"]), layout)
     _steps(above, height, plots.FIRST)
     _log_axis(above, [height, width])
     above.set_ylabel("grid side (pixels)" if square else "grid (pixels)")
     if not square:
         _steps(above, width, plots.SECOND)
         sides = (("height", height, plots.FIRST), ("width", width, plots.SECOND))
-        plots.label_ends(above, [plots.EndLabel(plots.last(y), text, colour) for text, y, colour in sides], gap=0.16)
+        name_series(above, [Name(plots.last(y), text, colour) for text, y, colour in sides], layout, gap=0.16)
     _steps(below, channels, plots.THIRD)
     _log_axis(below, [channels])
     below.set_ylabel("channels")
-    plots.depth_axis([above, below], list(table["tap"]))
     finite = height[np.isfinite(height)]
     grid = "No tap is a map."
     if finite.size:

@@ -16,13 +16,17 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from fmreport.figures import plots
+from fmreport.figures.layout import Layout, new_figure
+from fmreport.figures.naming import Name, marker_style, name_series
 
 if TYPE_CHECKING:
     from fmreport.store import Run
 
+GAUSSIAN = 0.414
+"""Gini index of Gaussian noise."""
 MEASURES = (
     ("zero_fraction", "exact zeros", None),
-    ("gini", "Gini index", 0.414),
+    ("gini", "Gini index", GAUSSIAN),
     ("hoyer_limit", "Hoyer limit", 0.202),
 )
 """Column, label of its panel, and the value of Gaussian noise: the yardstick for a tap without structure."""
@@ -34,6 +38,8 @@ VERDICTS = {
     "unknown": "unknown whether by design at",
 }
 OTHERS = ("D", plots.MUTED)
+NOISE = (0, (1, 3))
+"""How the line of noise is dashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +55,26 @@ class Series:
     """Whether a line joins them: only where all are of one type."""
 
 
-def draw(run: Run) -> plots.Plot:
+def draw(run: Run, layout: Layout) -> plots.Plot:
     """Three panels from 0 to 1 with the same series; a gap where a measure is undefined."""
     table = run.layers[["tap", "type", "zeros"]].merge(run.summary, on="tap")
     design = (table["zeros"] == "by design").to_numpy()
     found = list(series(table["type"], design))
-    figure, panels = plots.new_figure(4.7, panels=len(MEASURES), shares=(1.6, 1, 1))
-    for axes, (column, label, noise) in zip(panels, MEASURES, strict=True):
-        plots.control_band(axes, run.controls, column, list(table["tap"]), colour=plots.MUTED)
-        _panel(axes, table, found, column)
-        axes.set_ylabel(label)
-        if noise is not None:
-            axes.axhline(noise, color=plots.MUTED, linewidth=0.8, linestyle=(0, (1, 3)), zorder=1)
-            plots.label_ends(axes, [plots.EndLabel(noise, "Gaussian noise", plots.MUTED)])
-    panels[0].set_yticks(np.linspace(0, 1, 6))
+    figure, panels = new_figure(layout, 4.7 * layout.rise, panels=len(MEASURES), shares=(1.6, 1, 1))
+    taps = list(table["tap"])
+    plots.depth_axis(panels, taps, layout)
     zeros = table["zero_fraction"].to_numpy(np.float64, na_value=np.nan)
-    plots.label_ends(
-        panels[0],
-        [
-            plots.EndLabel(
-                plots.last(zeros[each.taps]), each.label, each.colour, each.marker, bool(design[each.taps].all())
-            )
-            for each in found
-        ],
-        gap=0.1,
-    )
-    _key(panels[1], table["zeros"])
-    plots.depth_axis(panels, list(table["tap"]))
+    names = {panels[0]: list(_named(found, zeros, design)), panels[1]: list(_key(table["zeros"]))}
+    for axes, (column, label, noise) in zip(panels, MEASURES, strict=True):
+        plots.control_band(axes, run.controls, column, plots.numbered(taps), colour=plots.MUTED)
+        _panel(axes, table, found, column, layout.marker(len(table)))
+        axes.set_ylabel(label)
+        named = names.get(axes, [])
+        if noise is not None:
+            axes.axhline(noise, color=plots.MUTED, linewidth=0.8, linestyle=NOISE, zorder=1)
+            named.append(Name(noise, "Gaussian noise", plots.MUTED, line=NOISE))
+        name_series(axes, named, layout, gap=0.14)
+    panels[0].set_yticks(np.linspace(0, 1, 6))
     medians = _medians(found, zeros, table["zeros"].to_numpy(object))
     return plots.Plot(
         name="sparsity_by_depth",
@@ -109,34 +108,34 @@ def series(types: pd.Series[str], design: NDArray[np.bool_]) -> Iterator[Series]
         yield Series(label, *OTHERS, types.isin(rest).to_numpy(), joined=len(rest) == 1)
 
 
-def _panel(axes: Axes, table: pd.DataFrame, found: list[Series], column: str) -> None:
+def _panel(axes: Axes, table: pd.DataFrame, found: list[Series], column: str, size: float) -> None:
     """One measure of all taps."""
     x = np.arange(1, len(table) + 1)
     y = table[column].to_numpy(np.float64, na_value=np.nan)
     design = (table["zeros"] == "by design").to_numpy()
-    size = float(np.clip(420 / len(table), 2.8, 5))
     for each in found:
         if each.joined:
             axes.plot(x[each.taps], y[each.taps], color=each.colour, linewidth=0.7, alpha=0.45, zorder=2)
-        look = plots.EndLabel(0, each.label, each.colour, each.marker)
         for filled in (False, True):
+            look = Name(0, each.label, each.colour, each.marker, filled)
             marked = each.taps & (design == filled) & np.isfinite(y)
             if marked.any():  # an empty line that is not clipped claims the corner of the sheet
-                axes.plot(
-                    x[marked], y[marked], clip_on=False, zorder=3 + filled, **plots.marker_style(look, filled, size)
-                )
+                axes.plot(x[marked], y[marked], clip_on=False, zorder=3 + filled, **marker_style(look, size))
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.5, 1])
 
 
-def _key(axes: Axes, made: pd.Series[str]) -> None:
+def _named(found: list[Series], zeros: NDArray[np.float64], design: NDArray[np.bool_]) -> Iterator[Name]:
+    for each in found:
+        yield Name(plots.last(zeros[each.taps]), each.label, each.colour, each.marker, bool(design[each.taps].all()))
+
+
+def _key(made: pd.Series[str]) -> Iterator[Name]:
     """What filled and hollow mean, where there are both."""
     if made.nunique() > 1 and (made == "by design").any():
         elsewhere = "not, or unknown" if (made == "unknown").any() else "not by design"
-        words = ((0.9, "zeros by design", True), (0.75, elsewhere, False))
-        plots.label_ends(
-            axes, [plots.EndLabel(y, text, plots.MUTED, "o", filled) for y, text, filled in words], gap=0.14
-        )
+        for y, text, filled in ((0.9, "zeros by design", True), (0.75, elsewhere, False)):
+            yield Name(y, text, plots.MUTED, "o", filled)
 
 
 def _medians(found: list[Series], zeros: NDArray[np.float64], made: NDArray[np.object_]) -> str:
