@@ -99,6 +99,8 @@ class Figure:
     """A whole SVG file, for print."""
     inline: Markup
     """The `<svg>` element with colours by role, for a page that has its own."""
+    inline_column: Markup
+    """The same, laid out for a column."""
 
 
 @dataclass(frozen=True, slots=True)
