@@ -19,8 +19,8 @@ from fmreport.store import TABLES
 
 IDEAS = {
     "change-over", "channels-and-positions-that-stand-for-all", "channels-that-are-shown", "maps-that-are-shown",
-    "masks-of-no-meaning", "own-prediction", "position-prior", "precision", "resolution-ceiling",
-    "spectrum-of-a-map",
+    "masks-of-no-meaning", "one-photograph-through-the-model", "own-prediction", "position-prior", "precision",
+    "resolution-ceiling", "spectrum-of-a-map",
 }  # fmt: skip
 """Entries that no column is named after: what other entries rest on."""
 TEXT = methods.load().text

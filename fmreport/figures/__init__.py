@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FIGURES = {
     "progression": "fmreport.figures.progression:draw",
+    "filmstrip": "fmreport.figures.filmstrip:draw",
     "architecture": "fmreport.figures.architecture:draw",
     "sparsity_by_depth": "fmreport.figures.sparsity_by_depth:draw",
     "shape_by_depth": "fmreport.figures.shape_by_depth:draw",

@@ -71,6 +71,11 @@ def shrink(tiles: Tiles, longest: int) -> Tiles:
     )
 
 
+def is_signed(tiles: Tiles, minimum: float) -> bool:
+    """Whether maps run both ways from 0: where any is below it, on any probe (`minimum` of the tap) or as drawn."""
+    return bool(minimum < 0 or np.any(tiles.low < 0))
+
+
 def scale_of(tiles: Tiles, *, signed: bool, mode: str) -> Scale:
     """The colour scale of a tap: `mode` "channel" gives each channel its own, "tap" one to all.
 

@@ -20,6 +20,8 @@ GAP = 2.0
 @cache
 def width(text: str) -> float:
     """Of a text as it is drawn."""
+    if not text:
+        return 0.0  # of which matplotlib makes no path
     drawn = TextPath((0, 0), text, size=FONT, prop=FontProperties(family="DejaVu Sans"))
     return float(drawn.get_extents().x1) if len(drawn.vertices) else 0.0
 

@@ -38,7 +38,7 @@ ROLES = {
     "third": THIRD,
 }
 """Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
-CLEAR = 4
+CLEAR = 2
 """Points between headings."""
 HATCH = 8 * "/"
 """Of what randomised models do."""
