@@ -151,7 +151,7 @@ def _caption(run: Run, found: Sequence[Frame], *, enlarged: bool) -> str:
     told.append("without a look at the mask.")
     if found[-1].why == chosen.DECIDES:
         told.append(f"The last map is what the model decides ({run.facts.target}).")
-    told.append("Each map has its own limit; dark is zero.")
+    told.append("Each map has its own limit.")
     if np.any(_ignored(run, probe)):
         told.append("Grey: ignored by the mask.")
     return " ".join(told)

@@ -86,7 +86,22 @@ class Frame:
     @property
     def indices(self) -> NDArray[np.uint8]:
         """(h, w) palette indices, as in the mosaic of the tap."""
-        tiles = Tiles(
+        found: NDArray[np.uint8] = mosaics.levels(self._tiles, self._scale)[0, 0]
+        return found
+
+    @property
+    def greys(self) -> NDArray[np.uint8]:
+        """(h, w) grey values, for a page that colours."""
+        found: NDArray[np.uint8] = mosaics.greys(self._tiles, self._scale)[0, 0]
+        return found
+
+    @property
+    def _scale(self) -> mosaics.Scale:
+        return mosaics.Scale(self.signed, np.array([self.limit]), False)
+
+    @property
+    def _tiles(self) -> Tiles:
+        return Tiles(
             tap=self.tap,
             probes=(self.probe,),
             channels=np.array([self.channel]),
@@ -96,10 +111,6 @@ class Frame:
             high=np.array([[self.high]], np.float32),
             grid=self.grid,
         )
-        found: NDArray[np.uint8] = mosaics.levels(tiles, mosaics.Scale(self.signed, np.array([self.limit]), False))[
-            0, 0
-        ]
-        return found
 
 
 def frames(run: Run) -> tuple[Frame, ...]:

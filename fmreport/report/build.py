@@ -12,7 +12,7 @@ from fmreport import figures
 from fmreport.figures import colours, mosaics, photographs, plots
 from fmreport.figures.layout import COLUMN
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import attribution, contents, detectors, findings, maps, methods, page, tables, taps
+from fmreport.report import attribution, contents, detectors, filmstrip, findings, maps, methods, page, tables, taps
 from fmreport.report.key_figures import key_figures
 from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural, rounded
 from fmreport.store import Run
@@ -39,6 +39,8 @@ MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
+LEAD, STRIP = "progression", "filmstrip"
+"""Figures of the first page."""
 PARTS, EVERY_TAP = "Parts of the model", "Appendix: every tap"
 """Headings of the PDF under which the taps are found."""
 EMPTY = (
@@ -66,7 +68,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
     inventory, missing = tables.missing(run)
     named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
-    plotted = tuple(_figures(run))
+    plotted = {figure.name: figure for figure in _figures(run)}
     sections = tuple(taps.sections(run, settings, advance))
     return page.Page(
         title=facts.title,
@@ -95,8 +97,11 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
-        lead=plotted[0],
-        figures=plotted,
+        lead=plotted[LEAD],
+        strip=plotted[STRIP],
+        filmstrip=filmstrip.filmstrip(run),
+        figures=tuple(plotted.values()),
+        more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
         maps_intro=(*maps.introduction(run, scale, limit), *attribution.introduction(run)),
         taps=sections,

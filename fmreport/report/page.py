@@ -104,6 +104,34 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the filmstrip."""
+
+    lines: tuple[str, ...]
+    """What stands below it."""
+    href: str
+    """Address of its tap; empty for the photograph and the mask."""
+    alt: str
+    picture: bytes
+    """JPEG of a photograph; PNG in grey of a map or a mask."""
+    kind: str
+    """`photograph`, `signed` or `unsigned`."""
+    across: str
+    down: str
+    """Width and height as fractions of the longest side in the strip."""
+    enlarged: bool
+    """Whether it is so small that it is shown larger, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Neighbours in the filmstrip that belong together."""
+
+    name: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableColumn:
     """A column of the layer table."""
 
@@ -495,8 +523,14 @@ class Page:
     """A sentence on the probes whose pictures are not shown; empty where all are."""
     lead: Figure
     """The plot that stands beside the findings."""
+    strip: Figure
+    """The filmstrip as a plot."""
+    filmstrip: tuple[Stage, ...]
+    """The same for a page that colours maps; empty where there are none."""
     figures: tuple[Figure, ...]
-    """All of them."""
+    """All plots."""
+    more_figures: tuple[Figure, ...]
+    """Those that are neither the lead nor the filmstrip."""
     table: Table
     maps_intro: tuple[str, ...]
     """How to read the maps, a sentence each."""
