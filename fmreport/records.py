@@ -218,7 +218,7 @@ def explained(method: str, *columns: Column) -> tuple[Column, ...]:
 
 _OWN = "; what lies in another row before it is left out, so that the column adds up to the model's"
 _SEEN = "of what an element sees of the image by convolutions and pooling, normalisations left out"
-_ARAUJO = "Araujo, Norris and Sim 2019, doi 10.23915/distill.00021"
+_ARAUJO = "Araujo, Norris & Sim 2019, doi 10.23915/distill.00021"
 
 TAP = Column(
     "tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output", "", "taps-and-tables"

@@ -30,6 +30,8 @@ T = TypeVar("T")
 FORMAT = 1
 """Version of the run folder's layout."""
 MANIFEST = "manifest.json"
+MADE_OF = ("tables", "maps", "templates")
+"""Folders of what a report is made from."""
 PICTURES = "maps/probes.npz"
 TILES = "maps/{:04d}.npz"
 ATTRIBUTED = "maps/{:04d}_attribution.npz"
@@ -89,8 +91,11 @@ class Draft:
         """Writes the manifest, which lists every other file with its hash: the last thing to be written."""
         files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p != self.folder / MANIFEST)
         outputs = {p.relative_to(self.folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-        content = {"format": FORMAT, **asdict(facts), "outputs": outputs}
-        self.write(MANIFEST, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        self.write(MANIFEST, _json({"format": FORMAT, **asdict(facts), "outputs": outputs}))
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:
@@ -306,6 +311,13 @@ class Run:
     def columns(self) -> dict[str, dict[str, Column]]:
         """Of every table the meaning, unit, source and method of each column that it may have, by name."""
         return columns.described()
+
+    @cached_property
+    def record(self) -> bytes:
+        """The manifest as it was before there was a report: its outputs are what a report is made from."""
+        outputs = self._manifest.get("outputs", {})
+        kept = {path: digest for path, digest in outputs.items() if path.partition("/")[0] in MADE_OF}
+        return _json({**self._manifest, "outputs": kept})
 
     @property
     def report(self) -> Path:

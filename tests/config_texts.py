@@ -53,7 +53,7 @@ FULL: dict[str, Any] = {
     "measures": {"dissection": True},
     "controls": {"randomised": 3},
     "figures": {"channels": 16, "random": 4, "order": "zeros", "scale": "tap", "tile": 64},
-    "report": {"formats": ["html"], "template": "mine/", "budget_mb": 2.5},
+    "report": {"formats": ["html"], "template": "mine/", "budget_mb": 2.5, "pdf": {"taps": "summary"}},
     "batch": 4,
     "memory_mb": 512,
     "seed": 7,

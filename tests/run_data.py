@@ -6,8 +6,9 @@ edge case in them. The pictures are scikit-image's photographs, the maps are blu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -61,6 +62,12 @@ class SyntheticRun:
     attribution: pd.DataFrame = field(default_factory=pd.DataFrame)
     all_attributed: dict[str, Tiles] = field(default_factory=dict)
     columns: dict[str, dict[str, Column]] = field(default_factory=columns.described)
+
+    @property
+    def record(self) -> bytes:
+        """The manifest, with a table and a map for outputs."""
+        outputs = {"maps/0001.npz": "0a" * 32, "tables/layers.csv": "0b" * 32}
+        return json.dumps({"format": 1, **asdict(self.facts), "outputs": outputs}, indent=1).encode()
 
     def table(self, name: str) -> pd.DataFrame:
         """One of its tables."""

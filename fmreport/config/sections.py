@@ -198,6 +198,16 @@ class FiguresSection(Section):
         return random
 
 
+class PdfSection(Section):
+    """What is printed."""
+
+    taps: Literal["all", "selected", "summary"] = Field(
+        default="all",
+        description="which taps have half a page of their own: all, selected (those that matter most, by a rule that "
+        "the PDF tells) or summary (none; their numbers stand in tables)",
+    )
+
+
 class ReportSection(Section):
     """What is written."""
 
@@ -206,3 +216,4 @@ class ReportSection(Section):
         default=None, description="folder of templates that override blocks of the report, relative to this file"
     )
     budget_mb: float = Field(default=10.0, gt=0, description="size that a report should not pass, in megabytes")
+    pdf: PdfSection = Field(default=PdfSection(), description="how long the PDF is")

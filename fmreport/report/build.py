@@ -15,7 +15,7 @@ from fmreport.probes.outlines import ORIGIN
 from fmreport.report import attribution, contents, detectors, filmstrip, findings, maps, methods, page, tables, taps
 from fmreport.report.key_figures import key_figures
 from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural, rounded
-from fmreport.store import Run
+from fmreport.store import MANIFEST, Run
 
 SHOWN, OTHERS = 320, 96
 """Longest side in pixels of the pictures of displayed and of other probes."""
@@ -34,6 +34,7 @@ ATTACHED = {
 """Tables that travel inside the PDF."""
 
 METHODS = "how every number is made, with formulas and references"
+RECORD = "the run's record before its reports were written: config, versions, and the SHA-256 of all tables and maps"
 
 MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
@@ -142,6 +143,7 @@ def _attachments() -> Iterator[page.Attachment]:
     for name, text in ATTACHED.items():
         yield page.Attachment(f"{name}.csv", "text/csv", "data", text)
     yield page.Attachment(methods.FILE, "text/markdown", "supplement", METHODS)
+    yield page.Attachment(MANIFEST, "application/json", "supplement", RECORD)
 
 
 def _contents_note(named: Sequence[str], taps: int) -> str:

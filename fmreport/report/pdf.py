@@ -12,10 +12,10 @@ import typst
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import fonts
-from fmreport.report import environment, methods
+from fmreport.report import environment, methods, printed
 from fmreport.report.build import ATTACHED, Advance, build
 from fmreport.report.page import Page
-from fmreport.store import Run
+from fmreport.store import MANIFEST, Run
 
 TEMPLATE = "report.typ.j2"
 STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]
@@ -46,10 +46,10 @@ def render(
     Raises `RenderError` where a template fails or Typst refuses what it made.
     """
     environment.check_overrides(template_dir)
-    page = page or build(run, advance=advance)
+    shown = printed.printed(run, page or build(run, advance=advance))
     assets = _Assets({f"{name}.csv": _csv(run, name) for name in ATTACHED})
-    assets.files[methods.FILE] = methods.load().text.encode("utf-8")
-    source = page_to_typst(page, template_dir, assets)
+    assets.files |= {methods.FILE: methods.load().text.encode("utf-8"), MANIFEST: run.record}
+    source = page_to_typst(shown, template_dir, assets)
     with tempfile.TemporaryDirectory(prefix="fmreport-") as folder:
         for name, data in assets.files.items():
             Path(folder, name).write_bytes(data)
@@ -71,7 +71,7 @@ def render(
     return made
 
 
-def page_to_typst(page: Page, template_dir: Path | None, assets: _Assets | None = None) -> str:
+def page_to_typst(page: printed.Page, template_dir: Path | None, assets: _Assets | None = None) -> str:
     """The Typst source of a page; the files it refers to are added to `assets`."""
     jinja = environment.typst_environment(template_dir)
     jinja.filters["asset"] = (assets or _Assets()).add

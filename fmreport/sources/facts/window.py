@@ -4,7 +4,7 @@ A convolution moves every window by the same step. Behind an upsampling neighbou
 windows repeat only every few indices; a window is therefore kept for each index of one period. Windows reach beyond
 the borders of the input as padding does.
 
-The recurrence is that of Araujo, Norris and Sim 2019, doi 10.23915/distill.00021, for intervals instead of sizes.
+The recurrence is that of Araujo, Norris & Sim 2019, doi 10.23915/distill.00021, for intervals instead of sizes.
 """
 
 from __future__ import annotations

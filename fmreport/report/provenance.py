@@ -1,0 +1,113 @@
+"""Where a report comes from: inputs and outputs with their hashes, the config in full, and how to make it again."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from fmreport.report.wording import listed
+from fmreport.store import MADE_OF, Run
+
+WIDEST = 60
+"""Letters in a line of the printed config."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One image and its mask."""
+
+    name: str
+    origin: str
+    sha256: str
+    mask: str
+    """Where its mask is from; empty where it has none."""
+    mask_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the run's folder."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What was used, what was made, and how to make it again."""
+
+    probes: tuple[Probe, ...]
+    config: tuple[str, ...]
+    """Every setting, as lines of YAML."""
+    seeds: str
+    steps: tuple[str, ...]
+    """How to make it again, step by step."""
+    files: tuple[File, ...]
+    files_note: str
+
+
+def told(run: Run) -> Provenance:
+    """All of it, from the run's own record."""
+    facts = run.facts
+    outputs: dict[str, str] = json.loads(run.record)["outputs"]
+    # Tables first: of maps there may be hundreds.
+    ordered = sorted(outputs, key=lambda path: (not path.startswith(f"{MADE_OF[0]}/"), path))
+    return Provenance(
+        probes=tuple(
+            Probe(each.name, each.origin, each.sha256, each.mask_origin, each.mask_sha256) for each in facts.probes
+        ),
+        config=tuple(as_yaml(facts.config).splitlines()),
+        seeds=_seeds(facts.config),
+        steps=tuple(_steps(run)),
+        files=tuple(File(path, outputs[path]) for path in ordered),
+        files_note=_files_note(outputs),
+    )
+
+
+def as_yaml(config: dict[str, Any]) -> str:
+    """A resolved config as YAML that fmreport reads, in the order of its settings."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.allow_unicode = True
+    yaml.width = WIDEST
+    out = io.StringIO()
+    yaml.dump(config, out)
+    return out.getvalue()
+
+
+def _files_note(outputs: Iterable[str]) -> str:
+    folders = sorted({f"{path.partition('/')[0]}/" for path in outputs})
+    return (
+        f"What this report was made from, in {listed(folders)} of the run's folder, and the SHA-256 of each file, as "
+        "in the attached manifest.json. The manifest that lies beside this file lists the report, too, which cannot "
+        "hold its own hash."
+    )
+
+
+def _seeds(config: dict[str, Any]) -> str:
+    models = (config.get("controls") or {}).get("randomised", 0)
+    drawn = ["the channels for comparison", "moved masks", "resamples of images"]
+    drawn += ["the order of permuted weights"] if models else []
+    return f"Seed {config.get('seed', 0)} settles all that is drawn at random: {listed(drawn)}."
+
+
+def _steps(run: Run) -> Iterator[str]:
+    facts = run.facts
+    file = f"{facts.name}.yaml"
+    yield (
+        f"Install fmreport {facts.versions.get('fmreport', '')} with the versions above; numbers may differ in their "
+        "last digits on another processor."
+    )
+    yield (
+        f"Save the config below as {file} where its paths lead to the model and the probes; compare their SHA-256 with "
+        "those above."
+    )
+    yield f"fmreport run {file} measures again and writes reports/{facts.name}/{facts.release}/."
+    yield f"fmreport render reports/{facts.name}/{facts.release} makes the reports again, from tables and maps alone."
+    yield "Compare the SHA-256 of tables and maps with those below."
