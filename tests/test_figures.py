@@ -38,6 +38,7 @@ from fmreport.figures import (
     sparsity_by_depth,
 )
 from fmreport.figures.histograms import outline
+from fmreport.figures.inline import inline
 from fmreport.figures.layout import LAYOUTS, Layout
 from fmreport.records import Tiles
 
@@ -293,14 +294,29 @@ def test_no_figure_keeps_pyplot_state(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_themed_figure_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
-    svg = plots.themed(plots.to_svg(figures.draw(name, small_run())), name)
+def test_a_figure_in_a_page_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
+    svg = inline(plots.to_svg(figures.draw(name, small_run())), name)
     root = ET.fromstring(svg)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     assert all(str(found).startswith(f"{name}-") for found in ids)
-    assert f"var(--plot-muted, {plots.MUTED})" in svg
-    assert "width" not in root.attrib
+    assert "var(--plot-muted)" in svg
+    assert plots.MUTED not in svg
+    assert not {"width", "height"} & set(root.attrib)
+    assert not any("style" in element.attrib for element in root.iter())
+
+
+@pytest.mark.parametrize("name", ["progression", "sparsity_by_depth"])
+def test_a_figure_in_a_page_is_drawn_at_the_places_of_its_file(name: str) -> None:
+    svg = plots.to_svg(figures.draw(name, small_run()))
+    inside = ET.fromstring(inline(svg, name))
+    places = [
+        [float(element.get(axis, "nan")) for element in root.iter() if element.tag.endswith("use") for axis in "xy"]
+        for root in (ET.fromstring(svg), inside)
+    ]
+    np.testing.assert_allclose(places[0], places[1], atol=0.006)
+    scales = [re.findall(r"scale\([^)]*\)", text) for text in (svg.decode(), inline(svg, name))]
+    assert scales[0] == scales[1] != []
 
 
 @given(st.floats(-1e6, 1e6, width=32), st.booleans())

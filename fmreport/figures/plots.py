@@ -1,12 +1,11 @@
 """How every plot looks, and how it becomes SVG: no pyplot, no dates, the same bytes every time.
 
-Colours are few and known, so that a page can replace them by its own (`themed`), as for dark mode.
+Colours are few and known, so that a page can replace them by its own (`fmreport.figures.inline`), as for dark mode.
 """
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ ROLES = {
     "second": SECOND,
     "third": THIRD,
 }
-"""Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
+"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`)."""
 CLEAR = 2
 """Points between headings."""
 HATCH = 8 * "/"
@@ -112,31 +111,6 @@ def to_pdf(plot: Plot) -> bytes:
         FigureCanvasPdf(plot.figure)
         plot.figure.savefig(buffer, format="pdf", metadata={**empty, "Title": plot.title})
     return buffer.getvalue()
-
-
-def themed(svg: bytes, name: str) -> str:
-    """The `<svg>` element alone, with colours by role and with ids of its own, to stand inside a page."""
-    text = svg.decode("utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", text))
-    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r"(url\(|href=\")#", lambda m: f"{m[1]}#{name}-", text)
-    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
-    text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
-    # A page with a content security policy drops styles that it does not know: attributes say the same.
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
-    text = re.sub(r' style="([^"]*)"', lambda m: _attributes(m[1]), text)
-    for role, colour in ROLES.items():
-        text = text.replace(colour, f"var(--plot-{role}, {colour})")
-    return re.sub(r"\n\s*", "\n", text).strip()
-
-
-def _attributes(style: str) -> str:
-    """The declarations of a `style` attribute as attributes of their own."""
-    pairs = (declaration.split(":", 1) for declaration in style.split(";") if declaration.strip())
-    return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> None:

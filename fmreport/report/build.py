@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from fmreport import figures
 from fmreport.figures import colours, mosaics, photographs, plots
+from fmreport.figures.inline import inline
 from fmreport.figures.layout import COLUMN
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import attribution, contents, detectors, filmstrip, findings, maps, methods, page, tables, taps
@@ -274,5 +275,5 @@ def _figures(run: Run) -> Iterator[page.Figure]:
     for name in figures.FIGURES:
         plot = figures.draw(name, run)
         svg, column = plots.to_svg(plot), plots.to_svg(figures.draw(name, run, COLUMN))
-        inline, inline_column = (Markup(plots.themed(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
-        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, inline, inline_column)
+        wide, narrow = (Markup(inline(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
+        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, wide, narrow)
