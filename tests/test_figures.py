@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
-from run_data import sd_unet_run, small_run, with_target
+from run_data import TapSpec, make_run, sd_unet_run, small_run, with_target
 
 from fmreport import figures
 from fmreport.figures import (
@@ -159,6 +159,23 @@ def test_without_zeros_by_design_the_index_stands_alone_and_the_axis_says_so() -
     assert set(lines(plot.figure.axes[2])) == {"D0"}
     assert plot.figure.axes[2].get_ylabel() == "Gini index"
     assert "no tap makes zeros by design" in plot.caption
+
+
+def test_of_many_taps_some_have_markers_none_a_cloud_of_dots_and_headings_cut_alike_are_left_out() -> None:
+    few, many = (
+        make_run([TapSpec(f"stage{i // 40}/{i}", "Conv2D", (8, 8, 2)) for i in range(count)], shown=2, tile=8)
+        for count in (60, 480)
+    )
+    assert figures.draw("progression", few).caption.count("Dots: ") == 1
+    plot = figures.draw("progression", many, layout.COLUMN)
+    assert "Dots: " not in plot.caption
+    sparse = plot.figure.axes[2]
+    (curve,) = [
+        line for line in sparse.get_lines() if line.get_marker() == "D" and len(np.asarray(line.get_xdata())) > 9
+    ]
+    points = layout.COLUMN.across * layout.POINTS / 480 * int(curve.get_markevery())
+    assert points >= curve.get_markersize()
+    assert not [text for text in plot.figure.axes[0].texts if "…" in text.get_text()]
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -6,7 +6,7 @@ Colours are few and known, so that a page can replace them by its own (`fmreport
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -123,22 +123,24 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> Non
     groups = _groups(taps)
     if not 1 < len(groups) <= 12:
         return
-    for i, (label, first, last) in enumerate(groups):
-        for panel in axes:
-            if i % 2 == 0:
-                panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
-        room = (last - first + 1) / count * layout.across * POINTS
-        short = next((text for text in _shortened(drawable(label)) if placing.width(text) <= room - CLEAR), "")
-        if short:
+    for panel in axes:
+        for _, first, last in groups[::2]:
+            panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
+    rooms = [(last - first + 1) / count * layout.across * POINTS - CLEAR for _, first, last in groups]
+    shown = [_shortened(drawable(label), room) for (label, _, _), room in zip(groups, rooms, strict=True)]
+    for (_, first, last), text in zip(groups, shown, strict=True):
+        # What is cut alike tells no group from another.
+        if text and (shown.count(text) == 1 or not text.endswith("…")):
             style: Any = {"ha": "center", "va": "bottom", "fontsize": placing.FONT, "color": MUTED}
-            axes[0].text((first + last) / 2, 1.02, short, transform=axes[0].get_xaxis_transform(), **style)
+            axes[0].text((first + last) / 2, 1.02, text, transform=axes[0].get_xaxis_transform(), **style)
 
 
-def _shortened(label: str) -> Iterator[str]:
-    """The label, then ever less of it, down to three letters."""
-    yield label
-    for letters in range(min(len(label) - 1, 40), 2, -1):
-        yield f"{label[:letters]}…"
+def _shortened(label: str, room: float) -> str:
+    """As much of a label as there is room for, three letters at least; else empty."""
+    if placing.width(label) <= room:
+        return label
+    cuts = (f"{label[:letters]}…" for letters in range(min(len(label) - 1, 40), 2, -1))
+    return next((text for text in cuts if placing.width(text) <= room), "")
 
 
 def numbered(taps: Sequence[str]) -> dict[str, int]:
