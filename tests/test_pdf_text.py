@@ -107,8 +107,10 @@ def hostile_page(texts: list[str]) -> page.Page:
     made = shown()
     tap = made.taps[1]
     assert tap.maps
-    (strip, *strips), labels = tap.maps.blocks[0].strips, tap.maps.blocks[0].labels
-    block = page.Block((replace(labels[0], tag=kind), *labels[1:]), (replace(strip, probe=probe, alt=probe), *strips))
+    block = tap.maps.blocks[0]
+    (strip, *strips), (label, *labels) = block.strips, block.labels
+    marked = (replace(strip, probe=probe, alt=probe), *strips)
+    block = replace(block, labels=(replace(label, tag=kind), *labels), strips=marked)
     tap = replace(tap, name=name, warnings=(warning,), maps=replace(tap.maps, blocks=(block,)))
     tap = replace(tap, stats=(replace(tap.stats[0], value=value), *tap.stats[1:]))
     finding = replace(made.findings[0], subject=subject, sentence=sentence, rule=sentence, caveat=sentence)

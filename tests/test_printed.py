@@ -124,22 +124,16 @@ def test_two_taps_of_32_channels_on_4_pictures_share_a_page_beside_what_the_scor
 
 @st.composite
 def maps(draw: st.DrawFn) -> page.Maps:
-    """A mosaic of any form, without its pictures."""
-    columns = draw(st.integers(1, 16))
-    label = page.ChannelLabel("1", "0–1", "", False, "")
-    strip = page.Strip("photo-0", "cat", b"", b"", 10, 10, "")
-    block = page.Block((label,) * columns, (strip,) * draw(st.integers(1, 12)))
-    return page.Maps(
+    """A mosaic of any form."""
+    made = first_tap().maps
+    assert made
+    block, columns = made.blocks[0], draw(st.integers(1, 16))
+    block = replace(block, labels=block.labels[:1] * columns, strips=block.strips[:1] * draw(st.integers(1, 12)))
+    return replace(
+        made,
         grid=max(8, columns) + 1,
-        tile=80,
         blocks=(block,) * draw(st.integers(1, 32)),
         height_per_width=draw(st.floats(0.1, 10)),
-        bar=b"",
-        bar_alt="",
-        bar_low="",
-        bar_high="",
-        caption="",
-        has_random=False,
     )
 
 

@@ -60,7 +60,10 @@ def test_the_summary_tells_what_was_run_from_the_facts_of_the_run() -> None:
 def test_the_summary_tells_how_many_controls_and_masks_of_no_meaning_there_were() -> None:
     run = small_run()
     assert "measured again 2 times" in told(run)["Controls"]
-    assert "20 masks that mean nothing: 20 are those of other images" in told(run)["Edges and masks"]
+    assert "20 masks that mean nothing: those of other images." in told(run)["Edges and masks"]
+    read = run.analyses["readability"].replace({"target": {"shuffled 20": "shifted 1"}})
+    mixed = replace(run, analyses={**run.analyses, "readability": read})
+    assert "19 are those of other images and 1 are the images' own, moved" in told(mixed)["Edges and masks"]
     without = replace(
         run,
         controls=run.controls.iloc[:0],
