@@ -16,7 +16,7 @@ from pdf_texts import poppler, words
 from run_data import SyntheticRun, TapSpec, make_run, with_target
 
 from fmreport.figures.glyphs import drawable
-from fmreport.report import build, page, pdf
+from fmreport.report import build, page, pdf, printed
 
 GOLDEN = Path(__file__).parent / "golden" / "report_pdf.txt"
 UPDATE = "FMREPORT_GOLDEN"
@@ -49,10 +49,17 @@ def tiny() -> SyntheticRun:
 
 @cache
 def shown() -> page.Page:
-    """Its page, with a few of the columns' meanings: they have tests of their own."""
+    """Its page, with few of the columns' meanings and with figures of no content: they have tests of their own."""
     made = build.build(tiny())
     few = tuple(each for each in made.definitions if each.name in ("tap", "gini", "rf_height"))
-    return replace(made, definitions=few)
+    empty = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 1'><path d='M0 0H9'/></svg>"
+    figures = tuple(
+        replace(
+            made.figures[0], name=name, title=f"Title of {name}", caption=f"Caption of {name}.", alt=name, svg=empty
+        )
+        for name in ("other", *printed.LEADING[::-1])
+    )
+    return replace(made, definitions=few, figures=figures)
 
 
 def test_the_text_is_read_in_this_order(tmp_path: Path) -> None:
