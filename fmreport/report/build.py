@@ -118,7 +118,8 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         attachments=tuple(_attachments()),
         attachments_note=f"The tables {listed([f'{name}.csv' for name in ATTACHED])} are attached to this file; the "
         f"others lie beside it in the run's folder, in tables/. Attached, too, is {methods.FILE}, which says of every "
-        "column how it is made, with formulas and references; the last column names its entry there.",
+        "column how it is made, with formulas and references; the last column names its entry there. "
+        f"{MANIFEST}, attached as well, is {RECORD}.",
     )
 
 
