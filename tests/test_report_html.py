@@ -418,7 +418,7 @@ def test_where_smaller_maps_are_not_enough_fewer_channels_are_shown_random_ones_
     least = html.render(run, template_dir=None, budget_mb=1.8)
     assert len(least) <= 1.8e6
     assert re.search(rb"area-averaged, and \d+ channels of each layer at most", least)
-    for tap in build.build(run, limit=Limit(8, 4)).taps:
+    for tap in build.shrunk(run, build.build(run), Limit(8, 4)).taps:
         assert tap.maps is not None
         labels = [label for block in tap.maps.blocks for label in block.labels]
         assert len(labels) <= 4
@@ -657,6 +657,6 @@ def test_the_class_is_named_on_each_picture_where_it_is_each_images_own() -> Non
 
 
 def test_a_budget_shrinks_attribution_too() -> None:
-    small = build.build(with_target(small_run()), limit=Limit(8))
+    small = build.shrunk(with_target(small_run()), build.build(with_target(small_run())), Limit(8))
     caption = next(tap.attribution.caption for tap in small.taps if tap.attribution)
     assert "24 × 24 pixels, drawn at 8 × 8 (area-averaged)" in caption

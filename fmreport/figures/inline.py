@@ -26,7 +26,7 @@ def inline(svg: bytes, name: str) -> str:
     for role, colour in ROLES.items():
         text = text.replace(colour, f"var(--plot-{role})")
     text = _DATA.sub(lambda m: f' {m[1]}="{_short(m[1], m[2])}"', text)
-    return re.sub(r"\s*\n\s*", "\n", text).strip()
+    return re.sub(r">\s+<", "><", text).strip()
 
 
 def _with_own_ids(text: str, name: str) -> str:
