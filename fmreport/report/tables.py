@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fmreport.analysis import ANALYSES
 from fmreport.blocks import parts
 from fmreport.inventory import summed
 from fmreport.records import Column
@@ -219,13 +220,11 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 
 def definitions(run: Run) -> tuple[page.Definition, ...]:
     """Every column of every table, one row for tables in which it means the same."""
-    tables = {name: getattr(run, name) for name in _TABLES} | run.analyses | {"controls": run.controls}
-    if run.facts.target:
-        tables["attribution"] = run.attribution
+    tables = [*_TABLES, *ANALYSES, "controls", *(["attribution"] if run.facts.target else [])]
     holders: dict[Column, list[str]] = {}
-    for table, frame in tables.items():
+    for table in tables:
         known = run.columns[table]
-        for name in frame.columns:
+        for name in run.names(table):
             if name in known:
                 holders.setdefault(known[name], []).append(table)
     return tuple(_definition(column, held) for column, held in holders.items())
