@@ -280,7 +280,7 @@ def test_a_search_survives_sorting_and_shows_folded_taps(browser: Any, report: P
 def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None:
     page, said = opened(browser, small, permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
     page.get_by_text("Copy the table as text").click()
-    for copy in build.build(with_target(small_run())).table.copies:
+    for copy in build.build(with_target(small_run())).copies:
         section = page.locator(".copies h3", has_text=copy.label).locator("xpath=following-sibling::p[1]")
         section.get_by_role("button").click()
         section.get_by_role("button", name="Copied").wait_for()
@@ -296,7 +296,7 @@ def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None
 def test_without_scripts_a_table_can_be_selected_and_saved(browser: Any, small: Path) -> None:
     page, _ = opened(browser, small, java_script_enabled=False)
     page.get_by_text("Copy the table as text").click()
-    copies = build.build(with_target(small_run())).table.copies
+    copies = build.build(with_target(small_run())).copies
     assert [text.strip() for text in page.locator(".copies pre:visible").all_inner_texts()] == [
         copy.text.strip() for copy in copies
     ]

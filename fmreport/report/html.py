@@ -57,7 +57,7 @@ def page_to_html(page: Page, template_dir: Path | None) -> bytes:
     jinja = environment.html_environment(template_dir)
     jinja.filters["jpeg_uri"] = lambda data: _uri("image/jpeg", data)
     jinja.filters["png_uri"] = lambda data: _uri("image/png", data)
-    jinja.filters["text_uri"] = lambda text: _uri("text/csv;charset=utf-8", text.encode("utf-8"))
+    jinja.filters["text_uri"] = lambda text: _uri("text/plain;charset=utf-8", text.encode("utf-8"))
     jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES}
     return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
 
