@@ -46,9 +46,10 @@ def rendered(folder: Path, report: Path) -> dict[str, Any]:
     run, seconds = Run.open(folder), dict[str, float]()
     before = status("VmRSS")
     with timed(seconds, "figures"):
-        figures.render_all(run)
+        plots = figures.draw_all(run)
+        figures.render_all(plots)
     with timed(seconds, "page"):
-        page = build.build(run)
+        page = build.build(run, plots=plots)
     with timed(seconds, "html"):
         as_html = html.render(run, template_dir=None, budget_mb=BUDGET_MB, page=page)
     with timed(seconds, "pdf"):

@@ -369,11 +369,12 @@ def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
     drawn = Run.open(draft.folder)
     report = facts.config["report"]
-    for file, data in figures.render_all(drawn).items():
+    plots = figures.draw_all(drawn)
+    for file, data in figures.render_all(plots).items():
         draft.write(f"figures/{file}", data)
     for name, text in latex.of_run(drawn).items():
         draft.write(LATEX[name], text.encode("utf-8"))
-    page = build(drawn, advance=advance)
+    page = build(drawn, plots=plots, advance=advance)
     if "html" in report["formats"]:
         draft.write("report.html", html.render(drawn, template_dir=template, budget_mb=report["budget_mb"], page=page))
     if "pdf" in report["formats"]:

@@ -299,7 +299,7 @@ def test_rows_of_names_make_a_figure_higher_and_leave_its_panels_as_they_were() 
 
 
 def test_all_figures_are_rendered_in_both_widths_and_formats() -> None:
-    made = figures.render_all(small_run())
+    made = figures.render_all(figures.draw_all(small_run()))
     assert set(made) == {f"{name}{width}.{kind}" for name in FIGURES for width in ("", "_column") for kind in KINDS}
     assert all(data.startswith(KINDS[name.rpartition(".")[2]]) for name, data in made.items())
 

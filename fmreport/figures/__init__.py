@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,21 @@ def draw(name: str, run: Run, layout: Layout | None = None) -> Plot:
     return plot
 
 
-def render_all(run: Run) -> dict[str, bytes]:
-    """Every figure in every layout as SVG and as PDF, by the name of its file; the same bytes for the same tables."""
-    from fmreport.figures import plots
+def draw_all(run: Run) -> dict[str, tuple[Plot, ...]]:
+    """Every figure by name, in every layout of `layout.LAYOUTS`."""
     from fmreport.figures.layout import LAYOUTS
 
+    return {name: tuple(draw(name, run, layout) for layout in LAYOUTS) for name in FIGURES}
+
+
+def render_all(plots: Mapping[str, tuple[Plot, ...]]) -> dict[str, bytes]:
+    """Every drawn figure as SVG and as PDF, by the name of its file; the same bytes for the same tables."""
+    from fmreport.figures.layout import LAYOUTS
+    from fmreport.figures.plots import to_pdf, to_svg
+
     made = {}
-    for name in FIGURES:
-        for layout in LAYOUTS:
-            plot = draw(name, run, layout)
-            made[f"{name}{layout.suffix}.svg"] = plots.to_svg(plot)
-            made[f"{name}{layout.suffix}.pdf"] = plots.to_pdf(plot)
+    for name, drawn in plots.items():
+        for layout, plot in zip(LAYOUTS, drawn, strict=True):
+            made[f"{name}{layout.suffix}.svg"] = to_svg(plot)
+            made[f"{name}{layout.suffix}.pdf"] = to_pdf(plot)
     return made

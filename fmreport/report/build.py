@@ -10,9 +10,9 @@ import numpy as np
 from markupsafe import Markup
 
 from fmreport import figures
-from fmreport.figures import colours, mosaics, photographs, plots
+from fmreport.figures import colours, mosaics, photographs
 from fmreport.figures.inline import inline
-from fmreport.figures.layout import COLUMN
+from fmreport.figures.plots import Plot, to_svg
 from fmreport.probes import Preprocess
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import (
@@ -68,17 +68,19 @@ FEEDS = {"image": "the image"}
 """What an input takes, in words, where the config's own word is not one."""
 
 Advance = Callable[[int, int], None]
+Plots = Mapping[str, tuple[Plot, ...]]
+"""Every figure by name, in every layout."""
 
 
-def build(run: Run, *, advance: Advance = lambda done, total: None) -> page.Page:
-    """The page of a run; `advance(done, total)` after each tap."""
+def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda done, total: None) -> page.Page:
+    """The page of a run; `plots` are its figures, where they are drawn; `advance(done, total)` after each tap."""
     facts, config = run.facts, run.facts.config
     photos = tuple(_photos(run))
     scale = str(config.get("figures", {}).get("scale", "channel"))
     inventory, missing = tables.missing(run)
     named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
-    plotted = {figure.name: figure for figure in _figures(run)}
+    plotted = {figure.name: figure for figure in _figures(plots or figures.draw_all(run))}
     sections = tuple(taps.sections(run, _settings(run, photos, None), advance))
     return page.Page(
         title=facts.title,
@@ -320,9 +322,8 @@ def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
     return f"{MASKS} {DRAWN}" if drawn else MASKS
 
 
-def _figures(run: Run) -> Iterator[page.Figure]:
-    for name in figures.FIGURES:
-        plot = figures.draw(name, run)
-        svg, column = plots.to_svg(plot), plots.to_svg(figures.draw(name, run, COLUMN))
+def _figures(plots: Plots) -> Iterator[page.Figure]:
+    for name, (plot, in_column) in plots.items():
+        svg, column = to_svg(plot), to_svg(in_column)
         wide, narrow = (Markup(inline(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
         yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, wide, narrow)
