@@ -263,6 +263,34 @@ def render(
 
 
 @app.command()
+def templates(
+    copy: Annotated[
+        Path | None,
+        typer.Option("--copy", metavar="DIR", help="Start a theme of your own in DIR, where it overwrites nothing."),
+    ] = None,
+) -> None:
+    """List the report's templates and their blocks, each of which a folder of your own may replace."""
+    from fmreport.report import theme
+    from fmreport.report.theme import blocks, start
+
+    if copy is not None:
+        out.print(f"{escape(str(copy))}: {', '.join(start.write(copy))}")
+        out.print(f"try it: fmreport render RUN --template {escape(str(copy))}")
+        return
+    listed = list(blocks.listed())
+    width = max(len(block.name) for block in listed)
+    for template in blocks.TEMPLATES:
+        out.print(f"[bold]{template}[/]")
+        for block in listed:
+            if block.template == template:
+                out.print(f"  {block.name:<{width}}  {escape(block.holds)}")
+    out.print("[bold]laid over fmreport's own[/]")
+    out.print(f"  {', '.join(theme.OF_USE)}, and what lies in fonts/")
+    out.print("[bold]parts, each replaced as a whole by a file of the same name[/]")
+    out.print(f"  {', '.join(name for name in theme.known() if '/' in name)}")
+
+
+@app.command()
 def new(
     model: Annotated[
         str,

@@ -26,7 +26,7 @@ from fmreport.figures.glyphs import drawable
 from fmreport.figures.layout import POINTS, Layout
 
 INK, MUTED, RULE, BAND, PAPER = "#20242b", "#5d6673", "#d5dae1", "#f2f4f7", "#fefefe"
-FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#3d2b6b"
+FIRST, SECOND, THIRD = "#1b6ca8", "#b54e0a", "#3d2b6b"
 ROLES = {
     "ink": INK,
     "muted": MUTED,
@@ -131,6 +131,15 @@ def themed(svg: bytes, name: str) -> str:
     for role, colour in ROLES.items():
         text = text.replace(colour, f"var(--plot-{role}, {colour})")
     return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def recoloured(svg: bytes, colours: Mapping[str, str]) -> bytes:
+    """The SVG with other colours, `#rrggbb`, for some of `ROLES`."""
+    new = {ROLES[role]: colour for role, colour in colours.items()}
+    if not new:
+        return svg
+    # All at once: the new colour of one role may be the old one of another.
+    return re.sub("|".join(new), lambda found: new[found[0]], svg.decode("utf-8")).encode("utf-8")
 
 
 def _attributes(style: str) -> str:
