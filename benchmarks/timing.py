@@ -44,10 +44,10 @@ def peak(build: Callable[[], Callable[[], object]], runs: int = 3) -> dict[str, 
     For use in a fresh process.
     """
     way = build()
-    idle = _status("VmRSS")
+    idle = status("VmRSS")
     for _ in range(runs):
         way()
-    return {"whole": _status("VmHWM") / MB, "above": (_status("VmHWM") - idle) / MB}
+    return {"whole": status("VmHWM") / MB, "above": (status("VmHWM") - idle) / MB}
 
 
 def in_fresh_process(module: str, *arguments: str) -> Any:
@@ -56,7 +56,7 @@ def in_fresh_process(module: str, *arguments: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _status(field: str) -> int:
+def status(field: str) -> int:
     """Bytes of a field of this process's status (Linux)."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))

@@ -25,12 +25,12 @@ from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Facts, Layer
-from fmreport.report import html, pdf, theme
+from fmreport.report import html, latex, pdf, theme
 from fmreport.report.build import build
 from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
-from fmreport.store import Draft, Run, check_free, drafting
+from fmreport.store import LATEX, Draft, Run, check_free, drafting
 
 REPORTS = Path("reports")
 PACKAGES = (
@@ -48,8 +48,8 @@ PACKAGES = (
 """Packages whose versions decide what a run holds."""
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
-REMADE = ("report.html", "report.pdf", "figures", "manifest.json")
-"""What rendering makes anew; whatever else lies in a run's folder stays."""
+REMADE = ("report.html", "report.pdf", "figures", "manifest.json", *LATEX.values())
+"""Files and folders that rendering makes anew; whatever else lies in a run's folder stays."""
 KNOWN_RECIPES = {"bit": "bit"}
 """The recipe of every model of a kind; those of TensorFlow Hub differ from module to module."""
 MODELS = 20
@@ -161,7 +161,9 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
     with drafting(source.folder, force=True) as draft:
         for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
             place = path.relative_to(source.folder)
-            remade = place.parts[0] in REMADE or (template is not None and place.parts[0] == TEMPLATES)
+            remade = any(place.is_relative_to(path) for path in REMADE) or (
+                template is not None and place.parts[0] == TEMPLATES
+            )
             if not remade:
                 draft.write(place.as_posix(), path.read_bytes())
         if template is not None:
@@ -368,6 +370,8 @@ def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     report = facts.config["report"]
     for file, data in figures.render_all(drawn).items():
         draft.write(f"figures/{file}", data)
+    for name, text in latex.of_run(drawn).items():
+        draft.write(LATEX[name], text.encode("utf-8"))
     page = build(drawn, advance=advance)
     if "html" in report["formats"]:
         draft.write("report.html", html.render(drawn, template_dir=template, budget_mb=report["budget_mb"], page=page))

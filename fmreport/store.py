@@ -47,6 +47,8 @@ TABLES = {
     "controls": "controls.csv",
     "attribution": "attribution.csv",
 }
+LATEX = {name: f"tables/{name}.tex" for name in ("blocks", "layers", "progression", "findings")}
+"""Views of tables, for a paper, that lie beside them: made from them as a report is, and not read again."""
 
 TEXT = tuple(
     column.name for column in (*LAYERS, *INVENTORY, *BLOCKS, *ATTRIBUTION, *analysis.columns()) if not column.unit
@@ -299,7 +301,7 @@ class Run:
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
         for path, digest in self._manifest.get("outputs", {}).items():
-            if path.partition("/")[0] not in ("tables", "maps"):
+            if path.partition("/")[0] not in ("tables", "maps") or path in LATEX.values():
                 continue
             file = self.folder / path
             if not file.is_file():

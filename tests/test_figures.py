@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
-from run_data import sd_unet_run, small_run, with_target
+from run_data import TapSpec, make_run, sd_unet_run, small_run, with_target
 
 from fmreport import figures
 from fmreport.figures import (
@@ -38,6 +38,7 @@ from fmreport.figures import (
     sparsity_by_depth,
 )
 from fmreport.figures.histograms import outline
+from fmreport.figures.inline import inline
 from fmreport.figures.layout import LAYOUTS, Layout
 from fmreport.records import Tiles
 
@@ -158,6 +159,23 @@ def test_without_zeros_by_design_the_index_stands_alone_and_the_axis_says_so() -
     assert set(lines(plot.figure.axes[2])) == {"D0"}
     assert plot.figure.axes[2].get_ylabel() == "Gini index"
     assert "no tap makes zeros by design" in plot.caption
+
+
+def test_of_many_taps_some_have_markers_none_a_cloud_of_dots_and_headings_cut_alike_are_left_out() -> None:
+    few, many = (
+        make_run([TapSpec(f"stage{i // 40}/{i}", "Conv2D", (8, 8, 2)) for i in range(count)], shown=2, tile=8)
+        for count in (60, 480)
+    )
+    assert figures.draw("progression", few).caption.count("Dots: ") == 1
+    plot = figures.draw("progression", many, layout.COLUMN)
+    assert "Dots: " not in plot.caption
+    sparse = plot.figure.axes[2]
+    (curve,) = [
+        line for line in sparse.get_lines() if line.get_marker() == "D" and len(np.asarray(line.get_xdata())) > 9
+    ]
+    points = layout.COLUMN.across * layout.POINTS / 480 * int(curve.get_markevery())
+    assert points >= curve.get_markersize()
+    assert not [text for text in plot.figure.axes[0].texts if "…" in text.get_text()]
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -293,14 +311,29 @@ def test_no_figure_keeps_pyplot_state(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_themed_figure_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
-    svg = plots.themed(plots.to_svg(figures.draw(name, small_run())), name)
+def test_a_figure_in_a_page_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
+    svg = inline(plots.to_svg(figures.draw(name, small_run())), name)
     root = ET.fromstring(svg)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
     assert all(str(found).startswith(f"{name}-") for found in ids)
-    assert f"var(--plot-muted, {plots.MUTED})" in svg
-    assert "width" not in root.attrib
+    assert "var(--plot-muted)" in svg
+    assert plots.MUTED not in svg
+    assert not {"width", "height"} & set(root.attrib)
+    assert not any("style" in element.attrib for element in root.iter())
+
+
+@pytest.mark.parametrize("name", ["progression", "sparsity_by_depth"])
+def test_a_figure_in_a_page_is_drawn_at_the_places_of_its_file(name: str) -> None:
+    svg = plots.to_svg(figures.draw(name, small_run()))
+    inside = ET.fromstring(inline(svg, name))
+    places = [
+        [float(element.get(axis, "nan")) for element in root.iter() if element.tag.endswith("use") for axis in "xy"]
+        for root in (ET.fromstring(svg), inside)
+    ]
+    np.testing.assert_allclose(places[0], places[1], atol=0.006)
+    scales = [re.findall(r"scale\([^)]*\)", text) for text in (svg.decode(), inline(svg, name))]
+    assert scales[0] == scales[1] != []
 
 
 @given(st.floats(-1e6, 1e6, width=32), st.booleans())

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from run_data import SyntheticRun, sd_unet_run, small_run, with_target
 
 from fmreport.inventory import Inventory
 from fmreport.records import Layer, ReceptiveField, Tap, Work
-from fmreport.report.latex import NEEDS, latex
+from fmreport.report.latex import latex, of_run
 from fmreport.report.listing import Listing
+from fmreport.report.tex import NEEDS, UNKNOWN, escaped
 from fmreport.sources import Identity
+from fmreport.store import LATEX
 
 SEEN = {"stride": (2.0, 2.0), "padding": (1, 1), "centre": (0.0, 0.0), "disagreement": (0.0, 0.0)}
 SPECIAL = "a_b/50%&#$^~{}\\[]*|<>"
@@ -38,6 +48,11 @@ def rows(printed: str, table: str) -> list[str]:
     """The rows of one of the tables, heads and total included."""
     (found,) = (part for part in printed.split(r"\begin{longtable}") if f"-{table}}}" in part)
     return [line for line in found.splitlines() if line.count("&") - line.count(r"\&")]
+
+
+def bare(printed: str) -> str:
+    """Without the braces that are printed."""
+    return re.sub(r"\\[{}]", "", printed)
 
 
 def cells(row: str) -> int:
@@ -106,8 +121,7 @@ def test_environments_braces_and_cells_are_balanced(taps: tuple[Tap, ...]) -> No
             assert opened.pop() == name
     assert opened == []
     assert printed.count(r"\begingroup") == printed.count(r"\endgroup") == 1
-    bare = re.sub(r"\\[{}]", "", printed)
-    assert bare.count("{") == bare.count("}")
+    assert bare(printed).count("{") == bare(printed).count("}")
     for table, columns in (("parts", 6), ("layers", 7)):
         assert {cells(row) for row in rows(printed, table)} == {columns}
         assert all(row.endswith(r" \\") for row in rows(printed, table))
@@ -131,3 +145,95 @@ def test_where_nothing_is_selected_the_parts_stand_all_the_same() -> None:
     printed = latex(listing(tap("one", 1), selected=()))
     assert len(rows(printed, "parts")) == 4  # two heads, one part, the total
     assert len(rows(printed, "layers")) == 3
+
+
+LETTERS = st.one_of(st.sampled_from("\\{}[]$&#%_^~*|<>×≤≥†–−²’“” \n\u200b"), st.characters())
+
+
+@given(st.text(LETTERS))
+def test_any_text_is_written_in_letters_that_latex_knows_with_braces_that_close(text: str) -> None:
+    printed = escaped(text)
+    assert re.sub(r"\\[{}]", "", printed).count("{") == re.sub(r"\\[{}]", "", printed).count("}")
+    without = re.sub(r"\\[A-Za-z]+(\{\})?|\\[{}&%$#_]|\$\^\{-?\d?\}\$|\$-\$", "", printed)
+    assert not re.search(r"[\\&%#_~^]", without.replace("$", ""))
+    assert all(" " <= letter <= "~" or ("¡" <= letter <= "ž" and letter not in UNKNOWN) for letter in printed)
+
+
+def test_what_latex_has_no_letter_for_is_named_by_its_code_point() -> None:
+    assert escaped("a🐈") == "a{[}U+1F408{]}"
+    assert escaped("−0.5 ≥ R²") == r"$-$0.5 $\geq$ R$^{2}$"
+    assert escaped("Grün, čaj, Łódź") == "Grün, čaj, Łódź"
+
+
+RUNS: dict[str, Callable[[], SyntheticRun]] = {
+    "SD-UNet": sd_unet_run,
+    "small": small_run,
+    "with target": lambda: with_target(small_run()),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_tables_of_a_run_are_balanced_and_every_row_has_all_cells(run: str) -> None:
+    made = of_run(RUNS[run]())
+    assert set(made) == set(LATEX)
+    for name, printed in made.items():
+        assert bare(printed).count("{") == bare(printed).count("}"), name
+        kind = "parts" if name == "blocks" else name
+        head, again, *body = rows(printed, kind)
+        assert head == again
+        assert {cells(row) for row in body} == {cells(head)}
+        assert printed.splitlines()[0].startswith("% ")
+
+
+def test_the_tables_of_a_run_say_what_its_listing_says() -> None:
+    known, other = tap("a/one", 1, work=Work(1_500_000, 10)), tap("b/two", 2)
+    printed, run = latex(listing(known, other)), small_run()
+    assert rows(of_run(run)["layers"], "layers")[0] == rows(printed, "layers")[0]
+    assert rows(of_run(run)["blocks"], "parts")[0] == rows(printed, "parts")[0]
+    names = [row.split(" & ")[0] for row in rows(of_run(run)["layers"], "layers")[2:]]
+    assert len(names) == len(run.layers) + 1
+    assert names[-1] == "Whole model"
+
+
+def test_what_is_read_stands_beside_its_interval_and_zeros_not_made_by_design_in_brackets() -> None:
+    run = replace(sd_unet_run())
+    told = run.analyses["progression"].assign(lower=-0.125, upper=0.5)
+    told.loc[told["quantity"] == "mask", "value"] = -0.25
+    run.analyses = {**run.analyses, "progression": told}
+    found = rows(of_run(run)["progression"], "progression")
+    assert found[0] == r"Layer & Edges & Mask & Fineness & Gini & Zeros \\"
+    assert all(r" & $-$0.25 ($-$0.12, 0.50) & " in row for row in found[2:])
+    assert found[2].endswith(r"(0.0\%) \\")
+    assert not found[-1].endswith(r"\%) \\")  # a ReLU, which makes zeros by design
+
+
+def test_quantities_that_nothing_tells_have_no_column() -> None:
+    run = with_target(small_run())
+    run.analyses = {**run.analyses, "progression": run.analyses["progression"].iloc[:0]}
+    printed = of_run(run)["progression"]
+    assert rows(printed, "progression")[0] == r"Layer & Gini & Zeros \\"
+    assert "Edges" not in printed
+
+
+def test_every_finding_has_a_row_with_its_verdict_and_its_caveat() -> None:
+    from fmreport.report.findings import told
+
+    run = sd_unet_run()
+    found = rows(of_run(run)["findings"], "findings")[2:]
+    assert [row.split(" & ")[1] for row in found] == [each.verdict for each in told(run)]
+    caveats = [each.caveat for each in told(run) if each.caveat]
+    assert caveats
+    assert sum("Caveat: " in row for row in found) == len(caveats)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("run", RUNS)
+def test_latex_sets_the_tables_of_a_run(run: str, tmp_path: Path) -> None:
+    for name, printed in of_run(RUNS[run]()).items():
+        tmp_path.joinpath(f"{name}.tex").write_text(printed, encoding="utf-8")
+    inputs = "\n".join(rf"\input{{{name}}}" for name in LATEX)
+    document = rf"\documentclass{{article}}\usepackage{{{','.join(NEEDS)}}}\begin{{document}}{inputs}\end{{document}}"
+    tmp_path.joinpath("paper.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
 from fmreport.extract import Advance
+from fmreport.figures import FIGURES
 from fmreport.records import IMAGE
 from fmreport.report import methods
 from fmreport.report.build import build
-from fmreport.store import TABLES, Run
+from fmreport.store import LATEX, TABLES, Run
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,22 @@ def test_a_run_keeps_its_templates_and_is_rendered_with_them(run: Run, folder: P
         assert pipeline.render(run.folder).report.read_bytes() == before
     finally:
         (folder / "gone").rename(folder / "mine")
+
+
+def test_tables_for_a_paper_are_views_that_rendering_makes_again(run: Run) -> None:
+    before = {path: (run.folder / path).read_bytes() for path in LATEX.values()}
+    for path in LATEX.values():
+        (run.folder / path).write_text("changed by hand")
+    made = pipeline.render(run.folder)
+    assert {path: (made.folder / path).read_bytes() for path in LATEX.values()} == before
+    assert set(LATEX.values()) <= set(json.loads((made.folder / "manifest.json").read_bytes())["outputs"])
+
+
+def test_figures_are_written_in_both_widths_and_formats(run: Run) -> None:
+    names = {path.name for path in (run.folder / "figures").iterdir()}
+    assert names == {
+        f"{name}{width}.{kind}" for name in FIGURES for width in ("", "_column") for kind in ("svg", "pdf")
+    }
 
 
 def test_a_template_that_fails_leaves_the_run_as_it_was(run: Run, tmp_path: Path) -> None:

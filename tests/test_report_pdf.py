@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,13 @@ import pytest
 import typst
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pdf_texts import poppler
 from run_data import TapSpec, make_run, small_run, with_target
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
 from fmreport.report import build, contents, environment, methods, pdf
+from fmreport.store import MANIFEST
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
 VALUES = st.recursive(
@@ -33,14 +33,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
     path.write_bytes(pdf.render(small_run(), template_dir=None))
     return path
-
-
-def poppler(tool: str, *arguments: str | Path) -> str:
-    """What one of poppler's tools prints, its warnings included."""
-    if shutil.which(tool) is None:
-        pytest.skip(f"{tool} (poppler-utils) is not installed")
-    done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True, check=True)
-    return done.stdout + done.stderr
 
 
 def as_drawn(value: Any) -> Any:
@@ -107,8 +99,9 @@ def test_the_text_can_be_selected(report: Path) -> None:
 def test_attribution_is_printed_beside_the_maps_with_its_target_and_what_it_does_not_show(tmp_path: Path) -> None:
     made = tmp_path / "report.pdf"
     made.write_bytes(pdf.render(with_target(small_run()), template_dir=None))
-    text = " ".join(poppler("pdftotext", "-layout", made, "-").split())
-    assert "Grad-CAM and HiResCAM of class 0 of head/conv, mean over its positions" in text
+    text = " ".join(poppler("pdftotext", made, "-").split())
+    assert "Grad-CAM and HiResCAM of class 0 of head/ conv, mean over its positions" in text
+    assert "G: Grad-CAM, H: HiResCAM" in text
     assert "not what the model would answer without a region" in text
     assert "No attribution: no gradient comes back to it." in text
     assert "mean 0" in text
@@ -126,30 +119,27 @@ def test_attribution_is_printed_beside_the_maps_with_its_target_and_what_it_does
     ],
 )
 def test_an_ordinary_name_can_be_searched_and_copied_as_it_is(name: str, tmp_path: Path) -> None:
-    page = build.build(small_run())
-    tap = replace(page.taps[0], name=name, maps=None, histogram=None)
-    row = replace(page.table.rows[0], name=name)
+    run = make_run([TapSpec(name, "Conv2D", (8,))], shown=1, tile=8, probes=("cat",))
+    page = build.build(run)
     missing = (replace(page.missing[0], path=name, type=name),)
-    bare = replace(
-        page,
-        taps=(tap,),
-        contents=((tap.label, name),),
-        table=replace(page.table, rows=(row,), parts=()),
-        missing=missing,
-        photos=(),
-    )
+    bare = replace(page, table=replace(page.table, parts=()), missing=missing, photos=(), figures=())
     made = tmp_path / "report.pdf"
-    made.write_bytes(pdf.render(small_run(), template_dir=None, page=bare))
+    made.write_bytes(pdf.render(run, template_dir=None, page=bare))
     text = poppler("pdftotext", "-layout", made, "-")
-    assert text.count(name) >= 5  # in the contents, the layers, the heading, and twice among those without a tap
+    # In the contents, the heading, three tables of numbers at least, and twice among those without a tap.
+    assert text.count(name) >= 7
     assert page.facts[1].value in text
 
 
-def test_the_tables_are_attached_intact(report: Path, tmp_path: Path) -> None:
+def test_the_tables_the_methods_and_the_manifest_are_attached_byte_for_byte(report: Path, tmp_path: Path) -> None:
     listing = poppler("pdfdetach", "-list", report)
     assert all(f"{name}.csv" in listing for name in build.ATTACHED)
     poppler("pdfdetach", "-saveall", "-o", tmp_path, report)
-    assert (tmp_path / "summary.csv").read_text("utf-8") == small_run().summary.to_csv(index=False, lineterminator="\n")
+    attached = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    run = small_run()
+    tables = {f"{name}.csv": run.table(name).to_csv(index=False, lineterminator="\n") for name in build.ATTACHED}
+    others = {methods.FILE: methods.load().text.encode(), MANIFEST: run.record}
+    assert attached == {name: text.encode() for name, text in tables.items()} | others
 
 
 def test_the_methods_are_attached_and_the_table_of_columns_names_their_entries(report: Path, tmp_path: Path) -> None:
@@ -163,29 +153,32 @@ def test_the_methods_are_attached_and_the_table_of_columns_names_their_entries(r
 
 
 def test_poppler_opens_every_page_without_a_warning(report: Path, tmp_path: Path) -> None:
-    said = poppler("pdftoppm", "-r", "20", "-png", report, tmp_path / "page")
-    # An old poppler says this of every tagged PDF of version 1.7; it is its own mistake.
-    assert [line for line in said.splitlines() if "Suspects object is wrong type" not in line] == []
-    assert list(tmp_path.glob("page*.png"))
+    poppler("pdftoppm", "-r", "20", "-png", report, tmp_path / "page")
+    pages = int(re.findall(r"Pages: +(\d+)", poppler("pdfinfo", report))[0])
+    assert len(list(tmp_path.glob("page*.png"))) == pages
+    assert poppler("pdftotext", report, "-").count("\f") == pages
 
 
-def test_the_pdf_is_tagged_and_titled(report: Path) -> None:
+def test_the_pdf_is_tagged_and_titled_and_says_that_it_keeps_both_standards(report: Path) -> None:
     about = poppler("pdfinfo", report)
     assert "SD-UNet on Oxford-IIIT Pet" in about
     assert "Tagged:          yes" in about
     assert "A4" in about
+    claims = poppler("pdfinfo", "-meta", report)
+    for claim in ("pdfaid:part>3<", "pdfaid:conformance>A<", "pdfuaid:part>1<"):
+        assert claim in claims
 
 
-@pytest.mark.parametrize("grid", [(25, 5), (5, 25), (7, 7), (24, 24)])
-def test_a_row_of_maps_is_as_high_as_its_photograph(grid: tuple[int, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("grid", "rows"), [((25, 5), 1), ((5, 25), 2), ((7, 7), 2), ((24, 24), 2)])
+def test_a_row_of_maps_is_as_high_as_its_photograph(grid: tuple[int, int], rows: int, tmp_path: Path) -> None:
     run = make_run([TapSpec("narrow", "Conv2D", (*grid, 19))], shown=19, tile=80, probes=("cat", "coffee"))
     page = replace(build.build(run), photos=(), figures=())
     (tmp_path / "report.pdf").write_bytes(pdf.render(run, template_dir=None, page=page))
     poppler("pdftohtml", "-xml", "-zoom", "4", tmp_path / "report.pdf", tmp_path / "report")
     found = re.findall(r'<image top="(\d+)" .*?height="(\d+)"', (tmp_path / "report.xml").read_text("utf-8"))
     places = [(int(top), int(height)) for top, height in found]
-    assert len(places) == 2 * 2 * 2 + 1  # two blocks of two probes, and the colour bar
-    for photo, maps in zip(places[:8:2], places[1:8:2], strict=True):
+    assert len(places) == 2 * 2 * rows + 1  # two blocks of photographs and maps, and the colour bar
+    for photo, maps in zip(places[:-1:2], places[1::2], strict=False):
         assert photo == pytest.approx(maps, abs=2)  # of 288 to an inch
 
 
@@ -263,7 +256,7 @@ def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: 
     made.write_bytes(pdf.render(small_run(), template_dir=tmp_path))
     text = poppler("pdftotext", made, "-")
     assert "Of our lab: sd_unet_pets v1." in text
-    assert "What was run" in text
+    assert "How it was made" in text
 
 
 def test_what_typst_refuses_is_an_error_without_the_path_of_a_temporary_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Lengths are in inches, sizes of letters in points.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 
 POINTS = 72
 """In an inch."""
+SMALLEST = 1.8
+"""Marker that can be told from others."""
 BOTTOM, TOP = 0.44, 0.24
 """Below and above all panels."""
 
@@ -50,12 +53,16 @@ class Layout:
 
     def marker(self, count: int) -> float:
         """Size of the markers of so many values side by side, so that they stand apart."""
-        return min(max(0.6 * self.across * POINTS / count, 1.8), 3.8)
+        return min(max(0.6 * self.across * POINTS / count, SMALLEST), 3.8)
+
+    def every(self, count: int) -> int:
+        """Of how many of these values joined by a line one has a marker, where there is no room for all."""
+        return max(1, math.ceil(1.5 * SMALLEST * count / (self.across * POINTS)))
 
 
 WIDE = Layout("", 7.1, 0.62, 1.36, text=8.0, small=7.5, rise=1.0, ticks=12, beside=True)
 """Both columns of a paper, and the text of an A4 page."""
-COLUMN = Layout("_column", 3.4, 0.5, 0.1, text=7.0, small=6.5, rise=0.8, ticks=6, beside=False)
+COLUMN = Layout("_column", 3.4, 0.5, 0.14, text=7.0, small=6.5, rise=0.8, ticks=6, beside=False)
 """One column of two."""
 LAYOUTS = (WIDE, COLUMN)
 

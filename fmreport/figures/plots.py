@@ -1,13 +1,13 @@
 """How every plot looks, and how it becomes SVG: no pyplot, no dates, the same bytes every time.
 
-Colours are few and known, so that a page can replace them by its own (`themed`), as for dark mode.
+Colours are few and known, so that a page can replace them by its own (`fmreport.figures.inline`), as for dark mode.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,8 @@ ROLES = {
     "second": SECOND,
     "third": THIRD,
 }
-"""Colours by what they are for; a themed SVG says `var(--plot-ink, #20242b)`."""
+"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`), a theme of the PDF takes others
+(`recoloured`)."""
 CLEAR = 2
 """Points between headings."""
 HATCH = 8 * "/"
@@ -114,25 +115,6 @@ def to_pdf(plot: Plot) -> bytes:
     return buffer.getvalue()
 
 
-def themed(svg: bytes, name: str) -> str:
-    """The `<svg>` element alone, with colours by role and with ids of its own, to stand inside a page."""
-    text = svg.decode("utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"(?:url\(|href=\")#([^)\"]+)", text))
-    text = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
-    text = re.sub(r"(url\(|href=\")#", lambda m: f"{m[1]}#{name}-", text)
-    text = re.sub(r'<svg ([^>]*?)width="[^"]*"', r"<svg \1", text, count=1)
-    text = re.sub(r'<svg ([^>]*?)height="[^"]*"', r"<svg \1", text, count=1)
-    # A page with a content security policy drops styles that it does not know: attributes say the same.
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = text.replace("<svg ", '<svg stroke-linejoin="round" stroke-linecap="butt" ', 1)
-    text = re.sub(r' style="([^"]*)"', lambda m: _attributes(m[1]), text)
-    for role, colour in ROLES.items():
-        text = text.replace(colour, f"var(--plot-{role}, {colour})")
-    return re.sub(r"\n\s*", "\n", text).strip()
-
-
 def recoloured(svg: bytes, colours: Mapping[str, str]) -> bytes:
     """The SVG with other colours, `#rrggbb`, for some of `ROLES`."""
     new = {ROLES[role]: colour for role, colour in colours.items()}
@@ -140,12 +122,6 @@ def recoloured(svg: bytes, colours: Mapping[str, str]) -> bytes:
         return svg
     # All at once: the new colour of one role may be the old one of another.
     return re.sub("|".join(new), lambda found: new[found[0]], svg.decode("utf-8")).encode("utf-8")
-
-
-def _attributes(style: str) -> str:
-    """The declarations of a `style` attribute as attributes of their own."""
-    pairs = (declaration.split(":", 1) for declaration in style.split(";") if declaration.strip())
-    return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> None:
@@ -158,22 +134,24 @@ def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> Non
     groups = _groups(taps)
     if not 1 < len(groups) <= 12:
         return
-    for i, (label, first, last) in enumerate(groups):
-        for panel in axes:
-            if i % 2 == 0:
-                panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
-        room = (last - first + 1) / count * layout.across * POINTS
-        short = next((text for text in _shortened(drawable(label)) if placing.width(text) <= room - CLEAR), "")
-        if short:
+    for panel in axes:
+        for _, first, last in groups[::2]:
+            panel.axvspan(first - 0.5, last + 0.5, color=BAND, linewidth=0, zorder=-2)
+    rooms = [(last - first + 1) / count * layout.across * POINTS - CLEAR for _, first, last in groups]
+    shown = [_shortened(drawable(label), room) for (label, _, _), room in zip(groups, rooms, strict=True)]
+    for (_, first, last), text in zip(groups, shown, strict=True):
+        # What is cut alike tells no group from another.
+        if text and (shown.count(text) == 1 or not text.endswith("…")):
             style: Any = {"ha": "center", "va": "bottom", "fontsize": placing.FONT, "color": MUTED}
-            axes[0].text((first + last) / 2, 1.02, short, transform=axes[0].get_xaxis_transform(), **style)
+            axes[0].text((first + last) / 2, 1.02, text, transform=axes[0].get_xaxis_transform(), **style)
 
 
-def _shortened(label: str) -> Iterator[str]:
-    """The label, then ever less of it, down to three letters."""
-    yield label
-    for letters in range(min(len(label) - 1, 40), 2, -1):
-        yield f"{label[:letters]}…"
+def _shortened(label: str, room: float) -> str:
+    """As much of a label as there is room for, three letters at least; else empty."""
+    if placing.width(label) <= room:
+        return label
+    cuts = (f"{label[:letters]}…" for letters in range(min(len(label) - 1, 40), 2, -1))
+    return next((text for text in cuts if placing.width(text) <= room), "")
 
 
 def numbered(taps: Sequence[str]) -> dict[str, int]:

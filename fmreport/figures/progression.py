@@ -34,6 +34,8 @@ GINI, ZEROS = Name(0, "Gini index", plots.INK, "D"), Name(0, "exact zeros", plot
 DOTTED = (0, (1, 2))
 DEEPEST = -0.3
 """R^2 below which nothing is drawn: what is read worse than that is not read at all."""
+DOTS = 1500
+"""Single values of one quantity that are shown at most."""
 WHITE = 2 / 3
 """The share of white noise, which is as fine as a map can be."""
 
@@ -76,7 +78,7 @@ def _readability(axes: Axes, run: Run, layout: Layout) -> Iterator[Name]:
         yield Name(plots.last(null), "meaningless masks", plots.MUTED, line=DOTTED)
     axes.set_ylim(max(min(float(axes.get_ylim()[0]), -0.05), DEEPEST), 1.0)
     for quantity, look in LOOKS.items():
-        if _few(_placed(table, quantity, taps)):
+        if _dotted(_placed(table, quantity, taps)):
             _dots(axes, _of_images(run, quantity, taps), look)
 
 
@@ -86,7 +88,7 @@ def _fineness(axes: Axes, run: Run, layout: Layout) -> Iterator[Name]:
     rows = _placed(run.analyses["progression"], FINE, taps)
     plots.control_band(axes, run.controls, FINE, plots.numbered(taps), colour=FINENESS.colour)
     _curve(axes, rows, FINENESS, layout)
-    if _few(rows):
+    if _dotted(rows):
         _dots(axes, _of_images(run, FINE, taps), FINENESS)
     axes.axhline(WHITE, color=plots.MUTED, linewidth=0.8, linestyle=DOTTED, zorder=1)
     _share_axis(axes, FINENESS.text)
@@ -103,7 +105,7 @@ def _sparsity(axes: Axes, run: Run, layout: Layout) -> Iterator[Name]:
         if numbers:
             y = _values(table, quantity)[own]
             plots.control_band(axes, run.controls, quantity, numbers, colour=look.colour)
-            _line(axes, list(numbers.values()), y, look, layout.marker(len(table)))
+            _line(axes, list(numbers.values()), y, look, layout)
             yield look._replace(y=plots.last(y))
     axes.axhline(GAUSSIAN, color=plots.MUTED, linewidth=0.8, linestyle=DOTTED, zorder=1)
     _share_axis(axes, "sparsity" if design.any() else GINI.text)
@@ -129,15 +131,16 @@ def _curve(axes: Axes, rows: pd.DataFrame, look: Name, layout: Layout) -> Name:
     x, y = list(range(1, len(rows) + 1)), _values(rows, "value")
     lower, upper = (_values(rows, end) for end in ("lower", "upper"))
     axes.fill_between(x, lower, upper, color=look.colour, alpha=0.2, linewidth=0, zorder=2)
-    _line(axes, x, y, look, layout.marker(len(rows)))
+    _line(axes, x, y, look, layout)
     return look._replace(y=plots.last(y))
 
 
-def _line(axes: Axes, x: Sequence[int], y: NDArray[np.float64], look: Name, size: float) -> None:
+def _line(axes: Axes, x: Sequence[int], y: NDArray[np.float64], look: Name, layout: Layout) -> None:
     axes.plot(x, y, color=look.colour, linewidth=0.9, alpha=0.7, zorder=3)
-    seen = y >= DEEPEST
+    seen, count = y >= DEEPEST, round(float(axes.get_xlim()[1]))
+    style = {**marker_style(look, layout.marker(count)), "markevery": layout.every(count)}
     # Whole at the ends of the axis, where many are.
-    axes.plot(np.array(x)[seen], y[seen], zorder=4, clip_on=not seen.any(), **marker_style(look, size))
+    axes.plot(np.array(x)[seen], y[seen], zorder=4, clip_on=not seen.any(), **style)
 
 
 def _thin(axes: Axes, rows: pd.DataFrame) -> Name:
@@ -149,9 +152,10 @@ def _thin(axes: Axes, rows: pd.DataFrame) -> Name:
     return Name(plots.last(y), "its own prediction", plots.INK)
 
 
-def _few(rows: pd.DataFrame) -> bool:
-    """Whether images are too few for an interval, so that each is shown instead; of a single one there is no more."""
-    return bool(rows["lower"].isna().all() and rows["images"].max() > 1)
+def _dotted(rows: pd.DataFrame) -> bool:
+    """Whether images are too few for an interval, so that each is shown instead: not a single one, nor a cloud."""
+    images = rows["images"].max()
+    return bool(rows["lower"].isna().all() and images > 1 and images * len(rows) <= DOTS)
 
 
 def _of_images(run: Run, quantity: str, taps: list[str]) -> NDArray[np.float64]:
@@ -185,7 +189,7 @@ def _caption(run: Run, table: pd.DataFrame) -> str:
     told.append(_told_of_zeros(run.layers["zeros"] == "by design"))
     if table["lower"].notna().any():
         told.append("Bands: 95% intervals.")
-    if any(_few(rows) for _, rows in table.groupby("quantity")):
+    if any(_dotted(_placed(table, quantity, list(run.layers["tap"]))) for quantity in (*LOOKS, FINE)):
         told.append("Dots: single images.")
     return " ".join(filter(None, (*told, plots.told_controls(run.controls))))
 

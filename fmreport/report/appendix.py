@@ -102,8 +102,8 @@ _OF_LAYERS = (
     _Column("params", "layers", "parameters", _rounded),
     _Column("trained", "layers", "trainable_parameters", _rounded),
     _Column("MACs", "layers", "macs", _rounded),
-    _Column("sees", "layers", "sees", text),
-    _Column("stride", "layers", "stride", text),
+    _Column("sees", "layers", "sees", text, called="rf_height, rf_width"),
+    _Column("stride", "layers", "stride", text, called="rf_stride_y, rf_stride_x"),
     _Column("KiB", "layers", "bytes", lambda value: number(float(value) / 1024)),
     _Column("zeros by design", "layers", "zeros", by_design, numeric=False),
 )

@@ -99,7 +99,7 @@ def _block(tiles: Tiles, row: Mapping[str, Any], photo: page.Photo) -> page.Bloc
     strip = page.Strip(photo.id, photo.name, photo.jpeg, data, *png.size(data), f"{told_of} {told}")
     greys = mosaics.greys(tiles, scale)
     channels = tuple(maps.channel(label, greys[:, k], alt=f"{told_of} {label.title}") for k, label in enumerate(labels))
-    return page.Block(labels, (strip,), channels, ((photo.id, photo.name),))
+    return page.Block(labels, (strip,), channels, photo.name, photo.id)
 
 
 def _label(method: str, limit: float, row: Mapping[str, Any]) -> page.ChannelLabel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from markupsafe import Markup
 
 from fmreport import figures
 from fmreport.figures import colours, mosaics, photographs, plots
+from fmreport.figures.inline import inline
 from fmreport.figures.layout import COLUMN
+from fmreport.probes import Preprocess
 from fmreport.probes.outlines import ORIGIN
 from fmreport.report import attribution, contents, detectors, filmstrip, findings, maps, methods, page, tables, taps
 from fmreport.report.key_figures import key_figures
@@ -55,22 +58,16 @@ FEEDS = {"image": "the image"}
 Advance = Callable[[int, int], None]
 
 
-def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambda done, total: None) -> page.Page:
-    """The page of a run; `limit` says what a size budget leaves of its maps; `advance(done, total)` after each tap."""
+def build(run: Run, *, advance: Advance = lambda done, total: None) -> page.Page:
+    """The page of a run; `advance(done, total)` after each tap."""
     facts, config = run.facts, run.facts.config
     photos = tuple(_photos(run))
     scale = str(config.get("figures", {}).get("scale", "channel"))
-    settings = maps.Settings(
-        scale=scale,
-        order=str(config.get("figures", {}).get("order", "variance")),
-        photos={photo.name: photo for photo in photos},
-        limit=limit,
-    )
     inventory, missing = tables.missing(run)
     named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
     plotted = {figure.name: figure for figure in _figures(run)}
-    sections = tuple(taps.sections(run, settings, advance))
+    sections = tuple(taps.sections(run, _settings(run, photos, None), advance))
     return page.Page(
         title=facts.title,
         run=f"{facts.name} {facts.release}",
@@ -95,6 +92,7 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         gains=_gains(sections),
         colours=tuple(_colours()),
         scale=scale,
+        film=_film(run, photos),
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
@@ -104,7 +102,8 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         figures=tuple(plotted.values()),
         more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
-        maps_intro=(*maps.introduction(run, scale, limit), *attribution.introduction(run)),
+        maps_intro=(*maps.introduction(run, scale, None), *attribution.introduction(run)),
+        stats_intro=tuple(page.Fact(*each) for each in _meanings(sections).items()),
         taps=sections,
         contents=tuple((f"tap-{position}", name) for position, name in named.items()),
         contents_note=_contents_note(list(named.values()), len(run.layers)),
@@ -117,8 +116,32 @@ def build(run: Run, *, limit: maps.Limit | None = None, advance: Advance = lambd
         attachments=tuple(_attachments()),
         attachments_note=f"The tables {listed([f'{name}.csv' for name in ATTACHED])} are attached to this file; the "
         f"others lie beside it in the run's folder, in tables/. Attached, too, is {methods.FILE}, which says of every "
-        "column how it is made, with formulas and references; the last column names its entry there.",
+        "column how it is made, with formulas and references; the last column names its entry there. "
+        f"{MANIFEST}, attached as well, is {RECORD}.",
     )
+
+
+def shrunk(run: Run, shown: page.Page, limit: maps.Limit) -> page.Page:
+    """The page with what a size budget leaves of its maps, without strips for print."""
+    sections = tuple(taps.sections(run, _settings(run, shown.photos, limit)))
+    intro = maps.introduction(run, shown.scale, limit)
+    told = attribution.introduction(run) if limit.attribution else ()
+    return replace(shown, maps_intro=(*intro, *told), taps=sections, gains=_gains(sections))
+
+
+def _settings(run: Run, photos: Sequence[page.Photo], limit: maps.Limit | None) -> maps.Settings:
+    options = run.facts.config.get("figures", {})
+    return maps.Settings(
+        scale=str(options.get("scale", "channel")),
+        order=str(options.get("order", "variance")),
+        photos={photo.name: photo for photo in photos},
+        limit=limit,
+    )
+
+
+def _meanings(sections: Sequence[page.TapSection]) -> dict[str, str]:
+    """What every number of the taps means, once."""
+    return {stat.label: stat.meaning for section in sections for stat in section.stats}
 
 
 def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str], ...]:
@@ -261,6 +284,20 @@ def _photos(run: Run) -> Iterator[page.Photo]:
         )
 
 
+def _film(run: Run, photos: Sequence[page.Photo]) -> bytes:
+    """All displayed photographs as the model's input has them, one below the other; nothing where there is none."""
+    size, pictures = run.facts.preprocess["size"], run.pictures()
+    shown = [pictures[photo.name] for photo in photos if photo.displayed]
+    if not shown:
+        return b""
+    # As large as the photographs of the page, of which few models take as much.
+    factor = SHOWN / max(size)
+    height, width = (max(1, round(side * factor)) for side in size)
+    placed = Preprocess((height, width), str(run.facts.preprocess.get("resize") or "stretch")).placed
+    film = np.concatenate([placed(picture.astype(np.float32)) for picture in shown])
+    return photographs.jpeg(np.clip(np.rint(film), 0, 255).astype(np.uint8), len(film))
+
+
 def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
     """What the outlines on the photographs are; empty where there is none."""
     outlined = {photo.name for photo in photos if photo.outline}
@@ -274,5 +311,5 @@ def _figures(run: Run) -> Iterator[page.Figure]:
     for name in figures.FIGURES:
         plot = figures.draw(name, run)
         svg, column = plots.to_svg(plot), plots.to_svg(figures.draw(name, run, COLUMN))
-        inline, inline_column = (Markup(plots.themed(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
-        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, inline, inline_column)
+        wide, narrow = (Markup(inline(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
+        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, wide, narrow)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from functools import cache
 from pathlib import Path
 
 from fmreport.errors import RenderError
 from fmreport.report import environment, finishing, theme
-from fmreport.report.build import Advance, build
+from fmreport.report.build import Advance, build, shrunk
 from fmreport.report.data_uri import data_uri
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
@@ -15,9 +17,11 @@ from fmreport.store import Run
 TEMPLATE = "report.html.j2"
 STEPS = (
     *(Limit(tile) for tile in (64, 56, 48, 40, 32, 24)),
-    *(Limit(tile, channels) for tile, channels in ((24, 16), (16, 16), (16, 8), (8, 8), (8, 4))),
+    Limit(24, attribution=False),
+    *(Limit(*each, attribution=False) for each in ((24, 16), (24, 8), (16, 8), (24, 4), (16, 4), (8, 4))),
 )
-"""What is tried in turn where the page is over its budget: smaller tiles while they can be read, then fewer."""
+"""What is tried in turn where the page is over its budget: smaller tiles while they can be read, then no attribution,
+then fewer channels."""
 
 
 def render(
@@ -37,13 +41,8 @@ def render(
     budget = budget_mb * 1e6
     page = page or build(run, advance=advance)
     report = page_to_html(page, template_dir)
-    whole = len(report)
-    for limit in STEPS:
-        if len(report) <= budget:
-            break
-        # What cannot fit is not tried.
-        if _least(page, whole, limit) <= budget or limit == STEPS[-1]:
-            report = page_to_html(build(run, limit=limit), template_dir)
+    if len(report) > budget:
+        report = _smaller(run, page, budget, template_dir)
     if len(report) > budget:
         laid = theme.read(template_dir).size
         smaller = f", or take smaller fonts: those and the logo have {laid / 1e6:.1f} MB" if laid > budget / 10 else ""
@@ -65,21 +64,13 @@ def page_to_html(page: Page, template_dir: Path | None) -> bytes:
     return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
 
 
-def _bytes_of_maps(page: Page) -> float:
-    blocks = [block for tap in page.taps if tap.maps for block in tap.maps.blocks]
-    blocks += [each.block for tap in page.taps if tap.attribution for each in tap.attribution.probes]
-    return sum(len(channel.png) for block in blocks for channel in block.channels) * 4 / 3
+def _smaller(run: Run, page: Page, budget: float, template_dir: Path | None) -> bytes:
+    """The report at the first of `STEPS` that fits, or at the last."""
 
+    @cache
+    def at(step: int) -> bytes:
+        return page_to_html(shrunk(run, page, STEPS[step]), template_dir)
 
-def _least(page: Page, size: int, limit: Limit) -> float:
-    """Bytes to which a limit brings a page of `size` at best."""
-    shown = [tap.maps for tap in page.taps if tap.maps]
-    tile = max((maps.tile for maps in shown), default=0)
-    channels = max((sum(len(block.labels) for block in maps.blocks) for maps in shown), default=0)
-    smaller = min(limit.tile / max(tile, 1), 1)
-    fewer = min((limit.channels or channels) / max(channels, 1), 1)
-    if smaller == fewer == 1:
-        return size
-    # Of maps, bytes go with the pixels, or a little slower; of the rest, a part goes with the channels.
-    maps = _bytes_of_maps(page)
-    return 0.8 * maps * smaller**2 * fewer + (size - maps) * (0.2 + 0.8 * fewer)
+    # Each step makes the report smaller than the one before, so that few of them need to be tried.
+    last = len(STEPS) - 1
+    return at(bisect_left(range(last), True, key=lambda step: len(at(step)) <= budget))

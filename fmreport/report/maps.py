@@ -27,6 +27,8 @@ class Limit:
     """Longest side of a tile in pixels."""
     channels: int | None = None
     """Channels shown; None for all that the run has."""
+    attribution: bool = True
+    """Whether the maps of attribution are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,16 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
         )
         for k in range(count)
     )
-    photos = tuple((settings.photos[probe].id, probe) for probe in tiles.probes)
     blocks = []
     for start in range(0, count, columns):
         part = slice(start, min(start + columns, count))
         size = part.stop - part.start
         strips = tuple(
             _strip(settings.photos[probe], data, _alt(words, tiles, probe, labels[part]))
-            for i, probe in enumerate(tiles.probes)
+            for i, probe in enumerate(tiles.probes if settings.limit is None else ())
             for data in [mosaics.encode(mosaics.mosaic(indices[i, part], size), signed=signed)]
         )
-        blocks.append(page.Block(labels[part], strips, channels[part], photos))
+        blocks.append(page.Block(labels[part], strips, channels[part], ", ".join(tiles.probes), ""))
     height, width = drawn.values.shape[-2:]
     low, middle, high = _bar_labels(scale, settings.scale)
     return page.Maps(
@@ -169,6 +170,7 @@ def introduction(run: Run, scale: str, limit: Limit | None) -> tuple[str, ...]:
     smaller = ""
     if limit is not None:
         fewer = f", and {limit.channels} channels of each layer at most" if limit.channels else ""
+        fewer += "" if limit.attribution or not run.facts.target else ", and attribution is left out"
         smaller = (
             f"To keep this file within its size budget, maps are drawn at {limit.tile} pixels a side at most, "
             f"area-averaged{fewer}; the run folder holds all of it."

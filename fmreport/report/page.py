@@ -294,8 +294,10 @@ class Block:
     strips: tuple[Strip, ...]
     channels: tuple[Channel, ...]
     """The same maps as data, column by column."""
-    photos: tuple[tuple[str, str], ...]
-    """Id and name of the photographs beside them."""
+    photos: str
+    """The photographs beside them, by name."""
+    photo: str
+    """Id of the only one of them; empty where they are all that are displayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,10 +517,12 @@ class Page:
     colours: tuple[ColourMaps, ...]
     scale: str
     """`channel` or `tap`: what the colours span at first."""
+    film: bytes
+    """JPEG of all displayed photographs, one below the other, each placed as the model's input was."""
     ramp: bytes
     """PNG of all grey values that maps hold, which a page colours as it does the maps."""
     photo_fit: str
-    """How a photograph fills its place beside the maps, as the model's input did: `stretch`, `crop` or `pad`."""
+    """How a photograph fills its place beside printed maps, as the model's input did: `stretch`, `crop` or `pad`."""
     probes_note: str
     """A sentence on the probes whose pictures are not shown; empty where all are."""
     lead: Figure
@@ -534,6 +538,8 @@ class Page:
     table: Table
     maps_intro: tuple[str, ...]
     """How to read the maps, a sentence each."""
+    stats_intro: tuple[Fact, ...]
+    """What the numbers of a tap mean, by their labels."""
     taps: tuple[TapSection, ...]
     contents: tuple[tuple[str, str], ...]
     """What printed contents name of the taps: label of a section, and the tap or, with `/…`, the part of the model that

@@ -105,9 +105,9 @@ def _steps(run: Run) -> Iterator[str]:
         "last digits on another processor."
     )
     yield (
-        f"Save the config below as {file} where its paths lead to the model and the probes; compare their SHA-256 with "
-        "those above."
+        f"Save the config below as {file} where its paths lead to the model and the probes; their SHA-256 stand above "
+        "and below."
     )
     yield f"fmreport run {file} measures again and writes reports/{facts.name}/{facts.release}/."
     yield f"fmreport render reports/{facts.name}/{facts.release} makes the reports again, from tables and maps alone."
-    yield "Compare the SHA-256 of tables and maps with those below."
+    yield "Compare the SHA-256 of tables and maps with those of the files below."

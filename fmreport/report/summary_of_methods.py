@@ -129,9 +129,12 @@ def _reading(run: Run) -> Iterator[str]:
     )
     nulls = {kind: sum(target.startswith(kind) for target in targets) for kind in NULL}
     kinds = {"shuffled": "those of other images", "shifted": "the images' own, moved"}
-    told = [f"{number} are {kinds[kind]}" for kind, number in nulls.items() if number]
-    if told:
-        yield f"Beside each mask stand {sum(nulls.values())} masks that mean nothing: {listed(told)}."
+    told = [(number, kinds[kind]) for kind, number in nulls.items() if number]
+    if len(told) == 1:
+        yield f"Beside each mask stand {told[0][0]} masks that mean nothing: {told[0][1]}."
+    elif told:
+        each = listed([f"{number} are {what}" for number, what in told])
+        yield f"Beside each mask stand {sum(nulls.values())} masks that mean nothing: {each}."
 
 
 def _shown(run: Run) -> Iterator[str]:

@@ -101,7 +101,8 @@ def _section(
         )
         signed = bool(row["minimum"] < 0 or np.any(tiles.low < 0))
         mosaic = maps.maps(tiles, words, settings, signed=signed)
-    attributed = attribution.section(run, row["tap"], settings)
+    left_out = settings.limit is not None and not settings.limit.attribution
+    attributed = None if left_out else attribution.section(run, row["tap"], settings)
     return page.TapSection(
         position=row["position"],
         name=row["tap"],
@@ -120,7 +121,7 @@ def _section(
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",
         attribution=attributed,
-        no_attribution=attribution.missing(run, row["tap"]) if mosaic and not attributed else "",
+        no_attribution=attribution.missing(run, row["tap"]) if mosaic and not attributed and not left_out else "",
         before=row["before"],
         after=row["after"],
     )
