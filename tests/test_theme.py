@@ -14,6 +14,7 @@ import pytest
 from in_browser import opened
 from PIL import Image
 from run_data import small_run
+from test_figures import SIGHT, told_apart
 from test_report_pdf import poppler
 
 from fmreport.errors import RenderError
@@ -84,8 +85,16 @@ def test_every_text_of_a_page_can_be_read_by_day_and_by_night(folders: list[Path
             assert contrast(found[text][scheme], found[ground][scheme]) >= 4.5, f"{text} on {ground}"
 
 
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("scheme", [0, 1], ids=SCHEMES)
+@pytest.mark.parametrize("last", ["plot-third", "ink"])
+def test_series_of_the_example_can_be_told_apart_by_every_eye(last: str, scheme: int, sight: str) -> None:
+    found = colours(EXAMPLE / "theme.css")
+    assert told_apart([found[name][scheme] for name in ("plot-first", "plot-second", "muted", last)], sight) >= 18
+
+
 def test_every_printed_text_of_the_example_can_be_read() -> None:
-    own, laid = typ._values(EXAMPLE)
+    own, laid = typ.values(EXAMPLE)
     for ground, texts in ON_PRINT.items():
         for text in texts:
             for found in (own, own | laid):
@@ -94,7 +103,7 @@ def test_every_printed_text_of_the_example_can_be_read() -> None:
 
 def test_print_has_the_colours_of_the_page_by_day() -> None:
     by_day = {name: day for name, (day, _) in colours(EXAMPLE / "theme.css").items()}
-    _, laid = typ._values(EXAMPLE)
+    _, laid = typ.values(EXAMPLE)
     other_names = {"hairline": "rule", "tint": "raised"}
     assert {name: value.value for name, value in laid.items()} == {
         name: by_day[other_names.get(name, name)] for name in laid
@@ -159,7 +168,7 @@ def test_colours_logo_and_block_of_a_theme_are_in_the_pdf(document: Path, tmp_pa
     (first,) = tmp_path.glob("page*.png")
     drawn = Image.open(first).convert("RGB")
     corner = drawn.crop((drawn.width * 3 // 4, 0, drawn.width, drawn.height // 8))
-    (_, found) = typ._values(EXAMPLE)
+    (_, found) = typ.values(EXAMPLE)
     for part, name in ((corner, "accent"), (drawn, "ink"), (drawn, "muted")):
         assert tuple(bytes.fromhex(found[name].value[1:])) in {colour for _, colour in part.getcolors(1 << 20)}, name
 

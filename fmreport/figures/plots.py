@@ -37,7 +37,7 @@ ROLES = {
     "second": SECOND,
     "third": THIRD,
 }
-"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`), a theme of the PDF takes others
+"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`), a PDF may have others
 (`recoloured`)."""
 CLEAR = 2
 """Points between headings."""

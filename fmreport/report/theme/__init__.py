@@ -36,7 +36,8 @@ def read(template_dir: Path | None) -> Theme:
     """What templates know of a folder. Raises `RenderError` where its style sheet or its logo cannot be used."""
     if template_dir is None:
         return Theme(css=Markup(), typ=False, logo=None)
-    return Theme(Markup(css.read(template_dir)), typ=(template_dir / typ.FILE).is_file(), logo=logo.read(template_dir))
+    folder = template_dir.absolute()
+    return Theme(Markup(css.read(folder)), typ=(folder / typ.FILE).is_file(), logo=logo.read(folder))
 
 
 def check(template_dir: Path | None) -> None:
@@ -47,18 +48,20 @@ def check(template_dir: Path | None) -> None:
         raise RenderError(
             f"{template_dir} is no folder", fix="name a folder of templates, or leave report.template out"
         )
-    fonts.check(template_dir)
+    # Messages name the folder, and `.` has no name.
+    folder = template_dir.absolute()
+    fonts.check(folder)
     names = known()
-    if not any((template_dir / name).is_file() for name in names) and not fonts.files(template_dir):
+    if not any((folder / name).is_file() for name in names) and not fonts.files(folder):
         raise RenderError(
             f"{template_dir} holds no template, theme, logo or font that a report uses",
             fix=f"known names: {', '.join((*OF_USE, *blocks.TEMPLATES))}, {fonts.FOLDER}/*{', *'.join(fonts.KINDS)}, "
             "and the parts that fmreport templates lists",
         )
-    css.read(template_dir)
-    logo.check(template_dir)
-    blocks.check(template_dir, [name for name in names if name.endswith(".j2")])
-    typ.check(template_dir)
+    css.read(folder)
+    logo.check(folder)
+    blocks.check(folder, [name for name in names if name.endswith(".j2")])
+    typ.check(folder)
 
 
 def known() -> list[str]:

@@ -31,11 +31,11 @@ def listed() -> Iterator[Block]:
     for template in TEMPLATES:
         text = (environment.builtin_templates() / template).read_text(encoding="utf-8")
         said = [(kind, value) for _, kind, value in jinja2.Environment().lex(text) if kind != "whitespace"]
-        for i, token in enumerate(said):
-            if token == ("name", "block"):
-                # block, its name, the end of the tag, the beginning of a comment, the comment
-                (_, name), (kind, comment) = said[i + 1], said[min(i + 4, len(said) - 1)]
-                yield Block(template, name, comment.strip() if kind == "comment" else "")
+        for i, (kind, _) in enumerate(said):
+            if kind == "block_begin" and said[i + 1] == ("name", "block"):
+                # The tag, block, its name, the end of the tag, the beginning of a comment, the comment.
+                (_, name), (behind, comment) = said[i + 2], said[i + 5]
+                yield Block(template, name, comment.strip() if behind == "comment" else "")
 
 
 def check(folder: Path, names: Sequence[str]) -> None:

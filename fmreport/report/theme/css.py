@@ -32,7 +32,7 @@ def read(folder: Path) -> str:
     if not path.is_file():
         return ""
     try:
-        text = path.read_text(encoding="utf-8-sig").strip()
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     except UnicodeError as error:
         raise RenderError(f"{folder.name}/{FILE} is not in UTF-8", fix="save it in UTF-8") from error
     return _TOKEN.sub(lambda found: _inlined(found, folder), text)

@@ -22,6 +22,7 @@ ALT = "logo.txt"
 DEFAULT = "Logo"
 LARGEST, LONGEST = 256_000, 4096
 """Bytes of a file, and pixels of a side of a PNG, at most."""
+_NUMBER = r"[+-]?[\d.]+(?:[eE][+-]?\d+)?"
 _SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -97,8 +98,8 @@ def _svg_problems(data: bytes) -> Iterator[str]:
         return
     if root.tag != f"{_SVG}svg":
         yield f"is no SVG: its first element is {root.tag}, not svg in the namespace {_SVG[1:-1]}"
-    box = re.findall(r"[^\s,]+", root.get("viewBox", ""))
-    if len(box) != 4 and not (root.get("width") and root.get("height")):
+    box = re.fullmatch(rf"\s*{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER}\s*", root.get("viewBox", ""))
+    if box is None and not (root.get("width") and root.get("height")):
         yield "has no size: neither a viewBox of four numbers nor width and height"
     for element in root.iter():
         if element.tag == f"{_SVG}a":

@@ -41,7 +41,7 @@ TELLS = """\
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class Value:
     """What a name stands for in Typst."""
 
     kind: str
@@ -65,7 +65,7 @@ def check(folder: Path) -> None:
         (folder / FILE).read_text(encoding="utf-8")
     except UnicodeError as error:
         raise RenderError(f"{folder.name}/{FILE} is not in UTF-8", fix="save it in UTF-8") from error
-    own, laid = _values(folder)
+    own, laid = values(folder)
     for name, value in laid.items():
         # Helpers of the theme's own; all other names would be spelt wrong without anybody being told.
         if name.startswith("_"):
@@ -88,17 +88,17 @@ def plot_colours(folder: Path | None) -> dict[str, str]:
     """The colours, `#rrggbb`, that a folder's theme.typ gives to the roles of plots; none where it changes none."""
     if folder is None or not (folder / FILE).is_file():
         return {}
-    _, laid = _values(folder)
+    _, laid = values(folder)
     return {role: laid[name].value for role, name in PLOTS.items() if name in laid}
 
 
-def _values(folder: Path) -> tuple[dict[str, _Value], dict[str, _Value]]:
+def values(folder: Path) -> tuple[dict[str, Value], dict[str, Value]]:
     """What fmreport's own theme and the folder's say, by name."""
     try:
         told = trial.compiled(TELLS, files(folder), told="<told>")
     except typst.TypstError as error:
         raise _refused(error, folder) from error
-    own, laid = ({name: _Value(**value) for name, value in told[which].items()} for which in ("own", "laid"))
+    own, laid = ({name: Value(**value) for name, value in told[which].items()} for which in ("own", "laid"))
     return own, laid
 
 
@@ -112,18 +112,18 @@ def _refused(error: typst.TypstError, folder: Path) -> RenderError:
     return RenderError(f"{folder.name}/{file}{line}: Typst refuses it: {message}", fix="; ".join([*error.hints, fix]))
 
 
-def _kind(value: _Value) -> str:
+def _kind(value: Value) -> str:
     return "font" if _families(value) else value.kind
 
 
-def _families(value: _Value) -> list[str]:
+def _families(value: Value) -> list[str]:
     """Names of fonts, where a value can be such: one or several, each alone or with what it covers."""
     several = value.value if isinstance(value.value, list) else [value.value]
     names = [each.get("name") if isinstance(each, dict) else each for each in several]
     return [name for name in names if isinstance(name, str)] if value.kind != "color" else []
 
 
-def _check_font(folder: Path, name: str, value: _Value) -> None:
+def _check_font(folder: Path, name: str, value: Value) -> None:
     known = typst.Fonts(include_system_fonts=False, font_paths=fonts.paths(folder)).families()
     lowered = {family.lower() for family in known}
     for family in _families(value):
