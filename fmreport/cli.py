@@ -252,7 +252,8 @@ def _as_tree(taps: Sequence[Tap]) -> list[Tap]:
 def render(
     folder: RunFolder,
     template: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Templates that override the report's own.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Your own blocks, colours, fonts and logo, laid over the report's."),
     ] = None,
 ) -> None:
     """Make the report again from a run's tables alone."""

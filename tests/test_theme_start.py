@@ -63,7 +63,7 @@ def test_a_new_theme_has_every_colour_and_block_and_changes_nothing_but_one_line
     policy = re.compile(r"style-src '[^']*'")
     assert "Our report" not in own
     # The page tells of the sizes of its parts.
-    bare = [policy.sub("", re.sub(r"[\d.]+( kB| MB|%)", "", text)) for text in (before + after, own)]
+    bare = [policy.sub("", re.sub(r"[\d.]+( kB| MB|%)", "", text)).split() for text in (before + after, own)]
     assert bare[0] == bare[1]
     (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder))
     assert "this line comes from report.typ.j2" in poppler("pdftotext", "-l", "1", tmp_path / "report.pdf", "-")
