@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
 from fmreport import analysis, columns
 from fmreport.errors import StoreError, nearest
@@ -186,6 +187,12 @@ def _read(path: Path, reader: Callable[[Path], T]) -> T:
     except UNREADABLE as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise StoreError(f"{path} cannot be read: {reason}", fix="run it again") from error
+
+
+def _read_names(path: Path) -> list[str]:
+    if path.suffix != ".csv":
+        return list(parquet.read_schema(path).names)
+    return list(pd.read_csv(path, nrows=0).columns)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -355,6 +362,10 @@ class Run:
     def table(self, name: str) -> pd.DataFrame:
         """One of `TABLES`, read anew."""
         return _read(self.folder / "tables" / TABLES[name], _read_table)
+
+    def names(self, table: str) -> list[str]:
+        """The columns of one of `TABLES`, of which no row is read."""
+        return _read(self.folder / "tables" / TABLES[table], _read_names)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the summary table."""

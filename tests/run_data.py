@@ -73,6 +73,10 @@ class SyntheticRun:
         """One of its tables."""
         return self.analyses[name] if name in self.analyses else getattr(self, name)
 
+    def names(self, table: str) -> list[str]:
+        """The columns of one of its tables."""
+        return list(self.table(table).columns)
+
     def tiles(self, tap: str) -> Tiles | None:
         """The maps of one tap, or None where it has no map."""
         return self.all_tiles.get(tap)

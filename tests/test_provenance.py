@@ -137,3 +137,16 @@ def test_the_record_is_the_manifest_as_it_was_before_there_was_a_report(tmp_path
     assert outputs["tables/layers.csv"] == hashlib.sha256((run.folder / "tables/layers.csv").read_bytes()).hexdigest()
     assert {re.split("/", path)[0] for path in outputs} == {"tables"}
     assert json.loads(run.record)["config"] == asdict(stored_facts())["config"]
+
+
+def test_of_many_probes_the_first_are_printed_and_the_others_are_in_the_manifest(tmp_path: Path) -> None:
+    with drafting(tmp_path / "run", force=False) as draft:
+        for name, table in stored_tables().items():
+            draft.write_table(name, table)
+        facts = stored_facts()
+        many = tuple(replace(facts.probes[0], name=f"probe {n}") for n in range(provenance.PRINTED + 1))
+        draft.write_manifest(replace(facts, probes=many))
+    made = provenance.told(Run.open(tmp_path / "run"))
+    assert [probe.name for probe in made.probes] == [probe.name for probe in many[:-1]]
+    assert made.probes_note == "The first 100 of 101; the attached manifest.json has all of them."
+    assert "The first" not in made.files_note

@@ -216,7 +216,8 @@ def test_a_channel_opens_beside_and_over_the_photographs_and_gives_the_focus_bac
     assert dialog.is_visible()
     assert dialog.locator("h2").inner_text() == f"{DECODER}, channel {number}"
     photographs, maps = (dialog.locator(f"[data-pile={name}]") for name in ("photographs", "map"))
-    assert photographs.locator("svg").count() == 4
+    names = photographs.locator("[role=img]").get_attribute("aria-label")
+    assert names == ", ".join(sd_unet_run().facts.displayed)
     assert maps.bounding_box()["height"] == pytest.approx(photographs.bounding_box()["height"], abs=2)
     box = dialog.bounding_box()
     assert box["y"] >= 0
@@ -279,7 +280,7 @@ def test_a_search_survives_sorting_and_shows_folded_taps(browser: Any, report: P
 def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None:
     page, said = opened(browser, small, permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
     page.get_by_text("Copy the table as text").click()
-    for copy in build.build(with_target(small_run())).table.copies:
+    for copy in build.build(with_target(small_run())).copies:
         section = page.locator(".copies h3", has_text=copy.label).locator("xpath=following-sibling::p[1]")
         section.get_by_role("button").click()
         section.get_by_role("button", name="Copied").wait_for()
@@ -295,7 +296,7 @@ def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None
 def test_without_scripts_a_table_can_be_selected_and_saved(browser: Any, small: Path) -> None:
     page, _ = opened(browser, small, java_script_enabled=False)
     page.get_by_text("Copy the table as text").click()
-    copies = build.build(with_target(small_run())).table.copies
+    copies = build.build(with_target(small_run())).copies
     assert [text.strip() for text in page.locator(".copies pre:visible").all_inner_texts()] == [
         copy.text.strip() for copy in copies
     ]

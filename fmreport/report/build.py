@@ -15,7 +15,19 @@ from fmreport.figures.inline import inline
 from fmreport.figures.layout import COLUMN
 from fmreport.probes import Preprocess
 from fmreport.probes.outlines import ORIGIN
-from fmreport.report import attribution, contents, detectors, filmstrip, findings, maps, methods, page, tables, taps
+from fmreport.report import (
+    attribution,
+    contents,
+    copies,
+    detectors,
+    filmstrip,
+    findings,
+    maps,
+    methods,
+    page,
+    tables,
+    taps,
+)
 from fmreport.report.key_figures import key_figures
 from fmreport.report.wording import count, full_stop, in_words, listed, percent, plural, rounded
 from fmreport.store import MANIFEST, Run
@@ -102,6 +114,7 @@ def build(run: Run, *, advance: Advance = lambda done, total: None) -> page.Page
         figures=tuple(plotted.values()),
         more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
+        copies=tuple(copies.copies(run)),
         maps_intro=(*maps.introduction(run, scale, None), *attribution.introduction(run)),
         stats_intro=tuple(page.Fact(*each) for each in _meanings(sections).items()),
         taps=sections,

@@ -59,7 +59,7 @@ def page_to_html(page: Page, template_dir: Path | None) -> bytes:
     jinja = environment.html_environment(template_dir)
     jinja.filters["jpeg_uri"] = lambda data: data_uri("image/jpeg", data)
     jinja.filters["png_uri"] = lambda data: data_uri("image/png", data)
-    jinja.filters["text_uri"] = lambda text: data_uri("text/csv;charset=utf-8", text.encode("utf-8"))
+    jinja.filters["text_uri"] = lambda text: data_uri("text/plain;charset=utf-8", text.encode("utf-8"))
     jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES, "theme": theme.read(template_dir)}
     return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
 

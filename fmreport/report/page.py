@@ -207,8 +207,6 @@ class Table:
     """What stands in the rows of taps."""
     types: tuple[str, ...]
     """Types of layers among the taps, each once."""
-    copies: tuple[CopyText, ...]
-    """The tables of taps and of parts as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,6 +534,8 @@ class Page:
     more_figures: tuple[Figure, ...]
     """Those that are neither the lead nor the filmstrip."""
     table: Table
+    copies: tuple[CopyText, ...]
+    """The tables of taps and of parts as text."""
     maps_intro: tuple[str, ...]
     """How to read the maps, a sentence each."""
     stats_intro: tuple[Fact, ...]

@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 from fmreport.report.wording import listed
 from fmreport.store import MADE_OF, Run
 
+PRINTED = 100
+"""Rows of a list of hashes on paper: of probes there may be millions, and the manifest has them all."""
 WIDEST = 60
 """Letters in a line of the printed config."""
 
@@ -42,12 +44,16 @@ class Provenance:
     """What was used, what was made, and how to make it again."""
 
     probes: tuple[Probe, ...]
+    """The first `PRINTED` of them."""
+    probes_note: str
+    """Where the others are; empty where these are all."""
     config: tuple[str, ...]
     """Every setting, as lines of YAML."""
     seeds: str
     steps: tuple[str, ...]
     """How to make it again, step by step."""
     files: tuple[File, ...]
+    """The first `PRINTED` of them, tables before maps."""
     files_note: str
 
 
@@ -59,13 +65,15 @@ def told(run: Run) -> Provenance:
     ordered = sorted(outputs, key=lambda path: (not path.startswith(f"{MADE_OF[0]}/"), path))
     return Provenance(
         probes=tuple(
-            Probe(each.name, each.origin, each.sha256, each.mask_origin, each.mask_sha256) for each in facts.probes
+            Probe(each.name, each.origin, each.sha256, each.mask_origin, each.mask_sha256)
+            for each in facts.probes[:PRINTED]
         ),
+        probes_note=_others(len(facts.probes)),
         config=tuple(as_yaml(facts.config).splitlines()),
         seeds=_seeds(facts.config),
         steps=tuple(_steps(run)),
-        files=tuple(File(path, outputs[path]) for path in ordered),
-        files_note=_files_note(outputs),
+        files=tuple(File(path, outputs[path]) for path in ordered[:PRINTED]),
+        files_note=" ".join(filter(None, (_files_note(outputs), _others(len(outputs))))),
     )
 
 
@@ -79,6 +87,10 @@ def as_yaml(config: dict[str, Any]) -> str:
     out = io.StringIO()
     yaml.dump(config, out)
     return out.getvalue()
+
+
+def _others(count: int) -> str:
+    return "" if count <= PRINTED else f"The first {PRINTED} of {count:,}; the attached manifest.json has all of them."
 
 
 def _files_note(outputs: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fmreport.analysis import ANALYSES
 from fmreport.blocks import parts
 from fmreport.inventory import summed
 from fmreport.records import Column
@@ -92,17 +93,15 @@ def layer_table(run: Run) -> page.Table:
         parts_notes=(PARTS_NOTE, legend([*of_parts, total[1].text])),
         notes=(legend([*of_parts, *of_taps, total[1].text]), ZEROS_NOTE, *_undefined(made)),
         types=tuple(dict.fromkeys(row.type for row in made)),
-        copies=tuple(_copies(run)),
     )
 
 
-def _copies(run: Run) -> Iterator[page.CopyText]:
-    """The tables of taps and of parts as text, with the values as they are and not as they are shown."""
+def as_text(run: Run) -> pd.DataFrame:
+    """What the layer table shows of every tap, with the values as they are and not as they are shown."""
     names = [name for _, name, _ in _COLUMNS if name != "order"]
-    taps = run.layers.merge(run.summary[["tap", *(name for name in names if name in run.summary and name != "tap")]])
-    taps = taps[["tap", "layer", *(name for name in names if name != "tap")]]
-    for label, file, frame in (("Taps", "layers.csv", taps), ("Parts", "blocks.csv", run.blocks)):
-        yield page.CopyText(f"{label} as CSV", file, frame.to_csv(index=False, lineterminator="\n"))
+    of_summary = [name for name in names if name in run.summary and name != "tap"]
+    joined = run.layers.merge(run.summary[["tap", *of_summary]], on="tap")
+    return joined[["tap", "layer", *(name for name in names if name != "tap")]]
 
 
 def multiply_adds(inventory: pd.DataFrame) -> str:
@@ -219,13 +218,11 @@ def missing(run: Run) -> tuple[str, tuple[page.MissingLayer, ...]]:
 
 def definitions(run: Run) -> tuple[page.Definition, ...]:
     """Every column of every table, one row for tables in which it means the same."""
-    tables = {name: getattr(run, name) for name in _TABLES} | run.analyses | {"controls": run.controls}
-    if run.facts.target:
-        tables["attribution"] = run.attribution
+    tables = [*_TABLES, *ANALYSES, "controls", *(["attribution"] if run.facts.target else [])]
     holders: dict[Column, list[str]] = {}
-    for table, frame in tables.items():
+    for table in tables:
         known = run.columns[table]
-        for name in frame.columns:
+        for name in run.names(table):
             if name in known:
                 holders.setdefault(known[name], []).append(table)
     return tuple(_definition(column, held) for column, held in holders.items())
