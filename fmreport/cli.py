@@ -252,7 +252,8 @@ def _as_tree(taps: Sequence[Tap]) -> list[Tap]:
 def render(
     folder: RunFolder,
     template: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Templates that override the report's own.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Your own blocks, colours, fonts and logo, laid over the report's."),
     ] = None,
 ) -> None:
     """Make the report again from a run's tables alone."""
@@ -260,6 +261,34 @@ def render(
 
     done = pipeline.render(folder, template=template, watch=Progress())
     out.print(f"[bold]{escape(str(done.report))}[/]")
+
+
+@app.command()
+def templates(
+    copy: Annotated[
+        Path | None,
+        typer.Option("--copy", metavar="DIR", help="Start a theme of your own in DIR, where it overwrites nothing."),
+    ] = None,
+) -> None:
+    """List the report's templates and their blocks, each of which a folder of your own may replace."""
+    from fmreport.report import theme
+    from fmreport.report.theme import blocks, start
+
+    if copy is not None:
+        out.print(f"{escape(str(copy))}: {', '.join(start.write(copy))}")
+        out.print(f"try it: fmreport render RUN --template {escape(str(copy))}")
+        return
+    listed = list(blocks.listed())
+    width = max(len(block.name) for block in listed)
+    for template in blocks.TEMPLATES:
+        out.print(f"[bold]{template}[/]")
+        for block in listed:
+            if block.template == template:
+                out.print(f"  {block.name:<{width}}  {escape(block.holds)}")
+    out.print("[bold]laid over fmreport's own[/]")
+    out.print(f"  {', '.join(theme.OF_USE)}, and what lies in fonts/")
+    out.print("[bold]parts, each replaced as a whole by a file of the same name[/]")
+    out.print(f"  {', '.join(name for name in theme.known() if '/' in name)}")
 
 
 @app.command()

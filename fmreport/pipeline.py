@@ -25,9 +25,8 @@ from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Facts, Layer
-from fmreport.report import html, latex, pdf
+from fmreport.report import html, latex, pdf, theme
 from fmreport.report.build import build
-from fmreport.report.environment import check_overrides
 from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
@@ -157,7 +156,7 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
     """Makes the report of a run again from its folder alone; `template` takes the place of the run's own templates."""
     # Absolute, because a working directory inside the run is replaced with it.
     source = Run.open(Path(folder).absolute())
-    check_overrides(template)
+    theme.check(template)
     source.check_inputs()
     with drafting(source.folder, force=True) as draft:
         for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
@@ -242,7 +241,7 @@ def _displayed(config: Config, names: Sequence[str]) -> tuple[str, ...]:
 def _check_template(config: Config) -> None:
     if config.report.template:
         try:
-            check_overrides(config.resolve(config.report.template))
+            theme.check(config.resolve(config.report.template))
         except RenderError as error:
             raise RenderError(
                 f"{config.where('report', 'template')}: report.template: {error}", fix=error.fix

@@ -201,6 +201,15 @@ def test_check_finds_what_is_wrong_without_opening_the_model(folder: Path, text:
         assert part in message
 
 
+def test_check_finds_what_cannot_be_used_of_a_theme(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "logo.png").write_text("no picture")
+    (folder / "tiny.yaml").write_text(CONFIG + "report: {template: mine}\n")
+    message = refused(fmreport("check", "tiny.yaml", cwd=folder))
+    assert "tiny.yaml:9" in message
+    assert "report.template: mine/logo.png is no PNG that can be read" in message
+
+
 def test_check_tells_everything_at_once(folder: Path) -> None:
     (folder / "tiny.yaml").write_text(CONFIG.replace("cat, coffee", "caat") + "report: {template: nowhere}\n")
     message = refused(fmreport("check", "tiny.yaml", cwd=folder))

@@ -6,7 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import combinations
@@ -210,19 +210,23 @@ SIGHT = {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("last", ["third", "ink"])
 def test_colours_of_the_series_of_a_panel_can_be_told_apart(last: str, theme: str, sight: str) -> None:
-    from skimage.color import rgb2lab
-
     roles = ("first", "second", "muted", last)
     shades = [plots.ROLES[role] for role in roles]
     if theme == "dark":
         css = (Path(__file__).parents[1] / "templates/css/theme.css").read_text("utf-8")
         shades = [re.findall(rf"--(?:plot-)?{role}: light-dark\(#\w{{6}}, (#\w{{6}})\)", css)[0] for role in roles]
+    assert told_apart(shades, sight) >= 18  # 1 is just seen side by side
+
+
+def told_apart(shades: Sequence[str], sight: str) -> float:
+    """The least distance in CIELAB of two of some colours `#rrggbb`, as an eye sees them."""
+    from skimage.color import rgb2lab
+
     rgb = np.array([[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in shades])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ np.array(SIGHT[sight]).T, 0, 1)
     lab = rgb2lab(np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)[None])[0]
-    distances = [np.linalg.norm(a - b) for a, b in combinations(lab, 2)]
-    assert min(distances) >= 18  # 1 is just seen side by side
+    return min(float(np.linalg.norm(a - b)) for a, b in combinations(lab, 2))
 
 
 def test_labels_at_the_end_keep_their_distance_and_stay_inside() -> None:

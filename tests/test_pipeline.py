@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from stored_run import contents
 from test_cli import CONFIG, TINY
 
 import fmreport
 from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
 from fmreport.extract import Advance
-from fmreport.figures import FIGURES
+from fmreport.figures import FIGURES, glyphs
 from fmreport.records import IMAGE
 from fmreport.report import methods
 from fmreport.report.build import build
@@ -28,7 +30,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("pipeline")
     (made / "tiny_model.py").write_text(TINY)
     (made / "tiny.yaml").write_text(CONFIG)
-    (made / "mine").mkdir()
+    shutil.copytree(Path(__file__).parent.parent / "docs" / "theme", made / "mine")
+    (made / "mine" / "fonts").mkdir()
+    shutil.copy(glyphs.fonts() / "STIXGeneral.ttf", made / "mine" / "fonts")
+    with (made / "mine" / "theme.css").open("a") as css:
+        css.write("@font-face { font-family: Mine; src: url(fonts/STIXGeneral.ttf) }\n")
+    with (made / "mine" / "theme.typ").open("a") as typ:
+        typ.write('#let text-font = ("STIXGeneral", "DejaVu Sans")\n')
     (made / "mine" / "report.html.j2").write_text(
         '{% extends "fmreport/report.html.j2" %}{% block title %}MINE {{ page.title }}{% endblock %}'
     )
@@ -71,10 +79,16 @@ def test_a_block_of_the_users_own_replaces_that_block_alone(run: Run) -> None:
 
 
 def test_a_run_keeps_its_templates_and_is_rendered_with_them(run: Run, folder: Path) -> None:
-    before = run.report.read_bytes()
+    before = contents(run.folder)
+    held = {f"templates/{name}": data for name, data in contents(folder / "mine").items()}
+    assert {"templates/logo.svg", "templates/logo.txt", "templates/fonts/STIXGeneral.ttf"} <= set(held)
+    assert held.items() <= before.items()
+    assert set(held) <= set(json.loads(before["manifest.json"])["outputs"])
+    assert b"data:font/ttf;base64," in before["report.html"]
+    assert b"+STIXGeneral" in before["report.pdf"]
     (folder / "mine").rename(folder / "gone")
     try:
-        assert pipeline.render(run.folder).report.read_bytes() == before
+        assert contents(pipeline.render(run.folder).folder) == before
     finally:
         (folder / "gone").rename(folder / "mine")
 

@@ -595,7 +595,7 @@ def test_an_error_in_a_template_names_its_folder_without_the_path_to_it(tmp_path
 
 def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_path: Path) -> None:
     own = write(tmp_path, "reprot.html.j2", "")
-    with pytest.raises(RenderError, match="no template that a report uses") as caught:
+    with pytest.raises(RenderError, match="no template, theme, logo or font that a report uses") as caught:
         html.render(small_run(), template_dir=own, budget_mb=10)
     assert "report.html.j2" in caught.value.fix
     with pytest.raises(RenderError, match="is no folder"):

@@ -213,7 +213,7 @@ class ReportSection(Section):
 
     formats: Distinct[Literal["html", "pdf"]] = Field(default=("html", "pdf"), description="html, pdf or both")
     template: PathText | None = Field(
-        default=None, description="folder of templates that override blocks of the report, relative to this file"
+        default=None, description="folder of your own blocks, colours, fonts and logo, relative to this file"
     )
     budget_mb: float = Field(default=10.0, gt=0, description="size that a report should not pass, in megabytes")
     pdf: PdfSection = Field(default=PdfSection(), description="how long the PDF is")

@@ -6,6 +6,7 @@ Colours are few and known, so that a page can replace them by its own (`fmreport
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from fmreport.figures.glyphs import drawable
 from fmreport.figures.layout import POINTS, Layout
 
 INK, MUTED, RULE, BAND, PAPER = "#20242b", "#5d6673", "#d5dae1", "#f2f4f7", "#fefefe"
-FIRST, SECOND, THIRD = "#1b6ca8", "#c4570c", "#3d2b6b"
+FIRST, SECOND, THIRD = "#1b6ca8", "#b54e0a", "#3d2b6b"
 ROLES = {
     "ink": INK,
     "muted": MUTED,
@@ -36,7 +37,8 @@ ROLES = {
     "second": SECOND,
     "third": THIRD,
 }
-"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`)."""
+"""Colours by what they are for; a page says `var(--plot-ink)` (`fmreport.figures.inline`), a PDF may have others
+(`recoloured`)."""
 CLEAR = 2
 """Points between headings."""
 HATCH = 8 * "/"
@@ -111,6 +113,15 @@ def to_pdf(plot: Plot) -> bytes:
         FigureCanvasPdf(plot.figure)
         plot.figure.savefig(buffer, format="pdf", metadata={**empty, "Title": plot.title})
     return buffer.getvalue()
+
+
+def recoloured(svg: bytes, colours: Mapping[str, str]) -> bytes:
+    """The SVG with other colours, `#rrggbb`, for some of `ROLES`."""
+    new = {ROLES[role]: colour for role, colour in colours.items()}
+    if not new:
+        return svg
+    # All at once: the new colour of one role may be the old one of another.
+    return re.sub("|".join(new), lambda found: new[found[0]], svg.decode("utf-8")).encode("utf-8")
 
 
 def depth_axis(axes: Sequence[Axes], taps: Sequence[str], layout: Layout) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from fmreport.errors import RenderError
+from fmreport.errors import FmreportError, RenderError
 from fmreport.figures.glyphs import drawable
 from fmreport.report.page import Page
 
@@ -89,8 +91,15 @@ def _typst_float(value: float) -> str:
 
 def render(environment: jinja2.Environment, name: str, page: Page, template_dir: Path | None) -> str:
     """The template's text for a page. A template that fails raises `RenderError` with its name and line."""
-    try:
+    with told(template_dir):
         return environment.get_template(name).render(page=page)
+
+
+@contextmanager
+def told(template_dir: Path | None) -> Iterator[None]:
+    """Makes what goes wrong in a template a `RenderError` with its name and line."""
+    try:
+        yield
     except jinja2.TemplateNotFound as error:
         raise RenderError(
             f"template {error.name} was not found", fix=f"{_where(template_dir)}, or name one of fmreport's own"
@@ -100,28 +109,14 @@ def render(environment: jinja2.Environment, name: str, page: Page, template_dir:
             f"{_short(error.filename or error.name or '', template_dir)}:{error.lineno}: {error.message}",
             fix=_fix(error),
         ) from error
+    except FmreportError:
+        raise
     except Exception as error:
         # A template may call anything, so anything may come out of it; where none of its lines is to blame, it is ours.
         place = _line_in_template(error, template_dir)
         if place is None:
             raise
         raise RenderError(f"{place}: {type(error).__name__}: {error}", fix=_fix(error)) from error
-
-
-def check_overrides(template_dir: Path | None) -> None:
-    """Raises `RenderError` where a user's folder is missing or holds nothing that a report uses."""
-    if template_dir is None:
-        return
-    builtin = builtin_templates()
-    known = sorted(path.relative_to(builtin).as_posix() for path in builtin.rglob("*") if path.is_file())
-    if not template_dir.is_dir():
-        raise RenderError(
-            f"{template_dir} is no folder", fix="name a folder of templates, or leave report.template out"
-        )
-    if not any((template_dir / name).is_file() for name in known):
-        raise RenderError(
-            f"{template_dir} holds no template that a report uses", fix=f"known names: {', '.join(known)}"
-        )
 
 
 def _loader(template_dir: Path | None) -> jinja2.BaseLoader:
@@ -136,7 +131,7 @@ def _where(template_dir: Path | None) -> str:
 
 def _fix(error: Exception) -> str:
     if isinstance(error, jinja2.UndefinedError):
-        return "templates know one name, `page`; its fields are those of fmreport/report/page.py"
+        return "templates know `page`, whose fields are those of fmreport/report/page.py, and `theme`"
     return "mend that line, or leave report.template out to use fmreport's own template"
 
 

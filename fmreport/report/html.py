@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from bisect import bisect_left
 from functools import cache
 from pathlib import Path
 
 from fmreport.errors import RenderError
-from fmreport.report import environment, finishing
+from fmreport.report import environment, finishing, theme
 from fmreport.report.build import Advance, build, shrunk
+from fmreport.report.data_uri import data_uri
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
 from fmreport.store import Run
@@ -37,17 +37,19 @@ def render(
     Where the maps make it larger, there are smaller and then fewer of them, and the page says so. `advance(done,
     total)` follows the taps of the first attempt. Raises `RenderError` where no step fits, or where a template fails.
     """
-    environment.check_overrides(template_dir)
+    theme.check(template_dir)
     budget = budget_mb * 1e6
     page = page or build(run, advance=advance)
     report = page_to_html(page, template_dir)
     if len(report) > budget:
         report = _smaller(run, page, budget, template_dir)
     if len(report) > budget:
+        laid = theme.read(template_dir).size
+        smaller = f", or take smaller fonts: those and the logo have {laid / 1e6:.1f} MB" if laid > budget / 10 else ""
         raise RenderError(
             f"report.budget_mb: the report has {len(report) / 1e6:.1f} MB, over the budget of {budget_mb:g} MB, "
             "even with the smallest maps",
-            fix=f"set it to {len(report) / 1e6 + 0.1:.1f} or more, or show fewer channels, probes or taps",
+            fix=f"set it to {len(report) / 1e6 + 0.1:.1f} or more, or show fewer channels, probes or taps{smaller}",
         )
     return report
 
@@ -55,15 +57,11 @@ def render(
 def page_to_html(page: Page, template_dir: Path | None) -> bytes:
     """The HTML of a page, whatever its size."""
     jinja = environment.html_environment(template_dir)
-    jinja.filters["jpeg_uri"] = lambda data: _uri("image/jpeg", data)
-    jinja.filters["png_uri"] = lambda data: _uri("image/png", data)
-    jinja.filters["text_uri"] = lambda text: _uri("text/plain;charset=utf-8", text.encode("utf-8"))
-    jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES}
+    jinja.filters["jpeg_uri"] = lambda data: data_uri("image/jpeg", data)
+    jinja.filters["png_uri"] = lambda data: data_uri("image/png", data)
+    jinja.filters["text_uri"] = lambda text: data_uri("text/plain;charset=utf-8", text.encode("utf-8"))
+    jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES, "theme": theme.read(template_dir)}
     return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _smaller(run: Run, page: Page, budget: float, template_dir: Path | None) -> bytes:

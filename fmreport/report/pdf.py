@@ -11,10 +11,11 @@ from pathlib import Path
 import typst
 
 from fmreport.errors import RenderError
-from fmreport.figures.glyphs import fonts
-from fmreport.report import environment, methods, printed
+from fmreport.figures import plots
+from fmreport.report import environment, methods, printed, theme
 from fmreport.report.build import ATTACHED, Advance, build
 from fmreport.report.page import Page
+from fmreport.report.theme import fonts, typ
 from fmreport.store import MANIFEST, Run
 
 TEMPLATE = "report.typ.j2"
@@ -45,13 +46,15 @@ def render(
 
     Raises `RenderError` where a template fails or Typst refuses what it made.
     """
-    environment.check_overrides(template_dir)
+    theme.check(template_dir)
     shown = printed.printed(run, page or build(run, advance=advance))
     assets = _Assets({f"{name}.csv": _csv(run, name) for name in ATTACHED})
     assets.files |= {methods.FILE: methods.load().text.encode("utf-8"), MANIFEST: run.record}
+    assets.files |= typ.files(template_dir)
     source = page_to_typst(shown, template_dir, assets)
     with tempfile.TemporaryDirectory(prefix="fmreport-") as folder:
         for name, data in assets.files.items():
+            Path(folder, name).parent.mkdir(exist_ok=True)
             Path(folder, name).write_bytes(data)
         main = Path(folder, "main.typ")
         main.write_text(source, encoding="utf-8")
@@ -59,13 +62,13 @@ def render(
             made = typst.compile(
                 str(main),
                 root=folder,
-                font_paths=[str(fonts())],
+                font_paths=fonts.paths(template_dir),
                 ignore_system_fonts=True,
                 pdf_standards=STANDARDS,
                 timestamp=0,
             )
         except typst.TypstError as error:
-            raise _refused(error, template_dir) from error
+            raise _refused(error, folder, template_dir) from error
     if not isinstance(made, bytes):
         raise TypeError("typst.compile returned no PDF")
     return made
@@ -74,7 +77,12 @@ def render(
 def page_to_typst(page: printed.Page, template_dir: Path | None, assets: _Assets | None = None) -> str:
     """The Typst source of a page; the files it refers to are added to `assets`."""
     jinja = environment.typst_environment(template_dir)
-    jinja.filters["asset"] = (assets or _Assets()).add
+    colours = typ.plot_colours(template_dir)
+    jinja.filters |= {
+        "asset": (assets or _Assets()).add,
+        "recoloured": lambda svg: plots.recoloured(svg, colours),
+    }
+    jinja.globals["theme"] = theme.read(template_dir)
     return environment.render(jinja, TEMPLATE, page, template_dir)
 
 
@@ -83,9 +91,10 @@ def _csv(run: Run, name: str) -> bytes:
     return text.encode("utf-8")
 
 
-def _refused(error: typst.TypstError, template_dir: Path | None) -> RenderError:
-    """Typst's own message, which shows the line that the template made."""
-    message = re.sub(r"\S*main\.typ", TEMPLATE.removesuffix(".j2"), error.diagnostic or error.message).strip()
+def _refused(error: typst.TypstError, folder: str, template_dir: Path | None) -> RenderError:
+    """Typst's own message, which shows the line that the template made, without the path of the temporary folder."""
+    message = re.sub(rf"\S*{re.escape(Path(folder).name)}/", "", error.diagnostic or error.message)
+    message = message.replace("main.typ", TEMPLATE.removesuffix(".j2")).strip()
     own = "" if template_dir is None else f" in {template_dir.name}/"
     return RenderError(
         f"Typst refuses the document: {message}",
