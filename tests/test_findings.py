@@ -218,8 +218,8 @@ def test_the_best_tap_is_named_with_its_interval_and_what_else_does_how_well() -
 
 
 @pytest.mark.parametrize(("changed", "verdict", "said"), [
-    ({"nulls": np.full(12, 0.9)}, f.NOTHING, "From no tap are masks read better"),
-    ({"nulls": np.eye(12)[3]}, f.NOTHING, "From no tap are masks read better"),
+    ({"nulls": np.full(12, 0.9)}, f.NOTHING, "No tap is shown to tell masks better"),
+    ({"nulls": np.eye(12)[3]}, f.NOTHING, "No tap is shown to tell masks better"),
     ({"controls": ((EDGES, MASKS * 1.1),)}, f.REFUTED, "a randomised model does as well"),
     ({"controls": ((EDGES, np.eye(12)[3]),)}, f.REFUTED, "a randomised model does as well"),
     ({"controls": ()}, f.CONSISTENT, "no randomised control was run"),
@@ -265,9 +265,9 @@ def outlined(*above: float) -> pd.DataFrame:
     (channel(masked=9), outlined(0.1), f.CONSISTENT, "fewer than 10 images with masks"),
     (channel(chosen_again=5), outlined(0.1), f.SUPPORTED, "(on the other half, channel 5)"),
     (channel(iou_p_best=0.03), outlined(0.1), f.NOTHING,
-     "No channel outlines the foreground better than the best channel outlines masks of no meaning (best: one of "),
+     "No channel is shown to outline the foreground better than the best channel outlines masks of no meaning (best: "),
     (channel(iou=0.2, iou_p_best=0.01), outlined(-1), f.NOTHING,
-     "No channel outlines the foreground better than calling everything foreground does (best: one of "),
+     "No channel is shown to outline the foreground better than calling everything foreground does (best: one of "),
     (channel(draws=48), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
     (channel(draws=0, iou_p_best=np.nan), outlined(0.1), f.UNTESTED, "too few masks to compare with"),
 ])  # fmt: skip

@@ -26,7 +26,8 @@ from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run, with_ta
 
 from fmreport.errors import RenderError
 from fmreport.figures import mosaics
-from fmreport.report import build, environment, fields, finishing, html, key_figures
+from fmreport.records import Tiles
+from fmreport.report import build, environment, fields, finishing, html, key_figures, maps
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
 from fmreport.report.wording import rounded, zeros_sentence
@@ -396,11 +397,13 @@ def test_hostile_text_stays_text(text: str) -> None:
     assert [tag for tag, _ in hostile.tags if tag != "wbr"] == [tag for tag, _ in plain.tags if tag != "wbr"]
     # What the parts of the file weigh differs, of course.
     found, expected = ("".join(each.text).partition("What this file holds")[0] for each in (hostile, plain))
-    assert found == expected.replace("PLAIN", text)
+    shown = re.sub("[\u202a-\u202e\u2066-\u2069]", lambda turning: f"[U+{ord(turning[0]):04X}]", text)
+    assert found == expected.replace("PLAIN", shown)
 
 
 def test_the_hostile_tap_is_shown_as_it_is_called(document: Document) -> None:
-    assert HOSTILE in "".join(document.text)
+    # But for what would turn the text behind it around.
+    assert HOSTILE.replace("\u202e", "[U+202E]") in "".join(document.text)
     assert len(document.named("script")) == 1
 
 
@@ -461,10 +464,50 @@ def test_maps_are_held_as_grey_values_with_their_range(page: Page, tap: str) -> 
     for k, channel in enumerate(channels):
         values = grey(channel.png).reshape(activations[:, k].shape).astype(np.float64)
         back = values / 254 if not shown.maps.signed else values / 127 - 1
-        expected = np.clip(activations[:, k], -limits[k] if shown.maps.signed else 0, limits[k])
+        held = limits[k] * float(channel.gain[0])
+        expected = np.clip(activations[:, k], -held if shown.maps.signed else 0, held)
         finite = np.isfinite(activations[:, k])
-        assert np.allclose((back * limits[k])[finite], expected[finite], atol=limits[k] / 127)
+        assert np.allclose((back * held)[finite], expected[finite], atol=held / 100)
         assert (values[~finite] == 255).all()
+
+
+NAMES = (
+    "viewer", "viewer-opacity", "report", "s-methods", "s-maps", "theme-dark", "tap-1", "part-1", "layers-search",
+    "figure-filmstrip", "copied-1", "dark-signed", "stem", "stem~c0", "stem~maps", "a b", "a%20b", "a\u202eb",
+    "method:x",
+)  # fmt: skip
+
+
+def test_no_name_of_a_tap_takes_the_address_of_anything_else() -> None:
+    run = make_run([TapSpec(name, "Conv2D", (8, 8, 2)) for name in NAMES], shown=2, tile=8, probes=("cat",))
+    document = Document(html.render(run, template_dir=None, budget_mb=10))
+    ids = [attributes["id"] for _, attributes in document.tags if attributes.get("id")]
+    assert len(ids) == len(set(ids))
+    targets = [unquote(str(a["href"])[1:]) for _, a in document.tags if str(a.get("href", "")).startswith("#")]
+    assert set(targets) <= set(ids)
+    assert {"viewer", "report", "s-methods", "theme-dark"} <= set(ids)
+    sections = [str(attributes["id"]) for tag, attributes in document.tags if tag == "article"]
+    assert sections[12] == "stem"
+    assert not {"viewer", "report", "s-methods", "stem~c0"} & set(sections)
+
+
+def test_a_peak_beyond_a_channels_own_scale_is_seen_in_that_of_its_tap() -> None:
+    """The darkest of 100 values is 0.1, but one is 100, and the tap reaches as far by another channel."""
+    values = np.zeros((1, 2, 20, 20), np.float32)
+    random = np.random.default_rng(0)
+    values[0, 0], values[0, 1] = random.normal(0, 50, (20, 20)), random.normal(0, 10, (20, 20))
+    values[0, 1, 3, 3] = 100
+    low, high = values.min((2, 3)), values.max((2, 3))
+    steps = np.round((values - low[..., None, None]) / (high - low)[..., None, None] * 255).astype(np.uint8)
+    tiles = Tiles("t", ("cat",), np.arange(2), np.ones(2, bool), steps, low, high, (20, 20))
+    words = maps.TapWords("t", "t", 2, "0%", "", frozenset(), frozenset())
+    photos = {photo.name: photo for photo in build.build(small_run()).photos}
+    made = maps.maps(tiles, words, maps.Settings("tap", "variance", photos, None), signed=True)
+    channel = made.blocks[0].channels[1]
+    own, tap = (float(gain) for gain in channel.gain)
+    shown = (grey(channel.png)[3, 3] / 127 - 1) * tap
+    assert own <= maps.WIDER
+    assert shown == pytest.approx(100 / mosaics.scale_of(tiles, signed=True, mode="tap").limits[1], abs=0.05)
 
 
 def test_the_gain_of_a_channel_takes_its_scale_to_that_of_its_tap(page: Page) -> None:
@@ -473,10 +516,14 @@ def test_the_gain_of_a_channel_takes_its_scale_to_that_of_its_tap(page: Page) ->
         if tap.maps is None or tiles is None:
             continue
         own, common = (mosaics.scale_of(tiles, signed=tap.maps.signed, mode=mode) for mode in ("channel", "tap"))
-        gains = [float(channel.gain) for block in tap.maps.blocks for channel in block.channels]
-        finite = np.isfinite(own.limits) & (common.limits > 0)
-        assert np.allclose(np.array(gains)[finite], (own.limits / common.limits)[finite], rtol=0.006)
-        assert {channel.gain for block in tap.maps.blocks for channel in block.channels} <= {g for _, g in page.gains}
+        gains = np.array([channel.gain for block in tap.maps.blocks for channel in block.channels], np.float64)
+        finite = np.isfinite(own.limits) & (common.limits > 0) & (own.limits > 0)
+        ratio = gains[:, 1] / gains[:, 0]
+        assert np.allclose(ratio[finite], (own.limits / common.limits)[finite], rtol=0.011)
+        assert np.all((gains[:, 0] >= 1) & (gains[:, 0] <= maps.WIDER))
+        assert tap.maps.signed or np.all(gains[:, 0] == 1)
+        named = {gain for _, *gain in map(tuple, page.gains) for gain in [tuple(gain)]}
+        assert {channel.gain for block in tap.maps.blocks for channel in block.channels} <= named
 
 
 def test_every_script_and_style_is_allowed_by_its_hash_and_nothing_else_is(report: bytes, document: Document) -> None:

@@ -50,8 +50,8 @@ def best_tap(tables: Tables) -> Finding:
             f"Whether a tap reads masks better than masks of no meaning cannot be told (best: {name}, "
             f"R² {number(mask[best])})."
             if few
-            else f"From no tap are masks read better than masks of no meaning (best: {name}, R² {number(mask[best])}, "
-            f"p {p:.3f})."
+            else "No tap is shown to tell masks better than masks of no meaning "
+            f"(best: {name}, R² {number(mask[best])}, p {p:.3f})."
         )
         return Finding(TAP, UNTESTED if few else NOTHING, sentence, _TAP_RULE, (name,), FEW_MASKS if few else "")
     table = tables.analyses["progression"]
@@ -89,9 +89,10 @@ def best_channel(tables: Tables) -> Finding:
         return Finding(CHANNEL, UNTESTED, sentence, _CHANNEL_RULE)
     best = table.iloc[int((table["iou"] - table["prevalence"]).to_numpy().argmax())]
     tap, p, above = str(best["tap"]), float(best["iou_p_best"]), float(best["iou"] - best["prevalence"])
+    of_chance = "" if np.isnan(p) else f" (p {p:.3f})"
     numbers = (
         f"IoU {best['iou']:.2f} at up to {SIDE} × {SIDE} places of each image that it was not chosen on, where calling "
-        f"everything foreground gives {best['prevalence']:.2f} (p {p:.3f}); AUROC {best['auroc']:.2f}"
+        f"everything foreground gives {best['prevalence']:.2f}{of_chance}; AUROC {best['auroc']:.2f}"
     )
     if np.isnan(p) or 1 / (1 + int(best["draws"])) > STRICT:
         sentence = f"Whether a channel outlines the foreground cannot be told (best: one of {tap}, {numbers})."
@@ -99,7 +100,8 @@ def best_channel(tables: Tables) -> Finding:
     if p > STRICT or above <= 0:
         rival = "calling everything foreground does" if above <= 0 else "the best channel outlines masks of no meaning"
         told_p = "" if above <= 0 else f"; a p of {STRICT} at most is asked for"
-        sentence = f"No channel outlines the foreground better than {rival} (best: one of {tap}, {numbers}{told_p})."
+        best_one = f"(best: one of {tap}, {numbers}{told_p})"
+        sentence = f"No channel is shown to outline the foreground better than {rival} {best_one}."
         return Finding(CHANNEL, NOTHING, sentence, _CHANNEL_RULE, (tap,))
     controls = _best_of_controls(tables, "iou_above", tuple(map(str, table["tap"])))
     checks: Checks = {

@@ -106,6 +106,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         gains=_gains(sections),
         colours=tuple(_colours()),
         scale=scale,
+        spans=tuple(maps.SPANS.items()),
         film=_film(run, photos),
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
@@ -117,7 +118,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
         copies=tuple(copies.copies(run)),
-        maps_intro=(*maps.introduction(run, scale, None), *attribution.introduction(run)),
+        maps_intro=(*maps.introduction(run, None), *attribution.introduction(run)),
         stats_intro=tuple(page.Fact(*each) for each in _meanings(sections).items()),
         taps=sections,
         contents=tuple((f"tap-{position}", name) for position, name in named.items()),
@@ -139,7 +140,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
 def shrunk(run: Run, shown: page.Page, limit: maps.Limit) -> page.Page:
     """The page with what a size budget leaves of its maps, without strips for print."""
     sections = tuple(taps.sections(run, _settings(run, shown.photos, limit)))
-    intro = maps.introduction(run, shown.scale, limit)
+    intro = maps.introduction(run, limit)
     told = attribution.introduction(run) if limit.attribution else ()
     return replace(shown, maps_intro=(*intro, *told), taps=sections, gains=_gains(sections))
 
@@ -159,7 +160,7 @@ def _meanings(sections: Sequence[page.TapSection]) -> dict[str, str]:
     return {stat.label: stat.meaning for section in sections for stat in section.stats}
 
 
-def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str], ...]:
+def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str, str], ...]:
     """Every gain of the page once, with a name for it."""
     found = {
         channel.gain: None
@@ -168,7 +169,7 @@ def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str], ...]:
         for block in section.maps.blocks
         for channel in block.channels
     }
-    return tuple((page.gain_name(gain), gain) for gain in found)
+    return tuple((page.gain_name(gain), *gain) for gain in found)
 
 
 def _colours() -> Iterator[page.ColourMaps]:

@@ -16,5 +16,5 @@ def copies(run: Run) -> Iterator[page.CopyText]:
     as_csv = {"layers": tables.as_text(run), "blocks": run.blocks}
     for name, title in TABLES.items():
         text = as_csv[name].to_csv(index=False, lineterminator="\n")
-        yield page.CopyText(f"{title} as CSV", f"{name}.csv", text)
-        yield page.CopyText(f"{title} as LaTeX", f"{name}.tex", as_latex[name])
+        yield page.CopyText(f"{title} as CSV", f"{title.lower()}.csv", text)
+        yield page.CopyText(f"{title} as LaTeX", f"{title.lower()}.tex", as_latex[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from fmreport.figures.glyphs import drawable
 from fmreport.report.page import Page
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _HERE = Path(__file__).parent
 
 
@@ -32,10 +34,18 @@ def html_environment(template_dir: Path | None) -> jinja2.Environment:
         loader=_loader(template_dir),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
+        finalize=_in_reading_order,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _in_reading_order(value: object) -> object:
+    """Text without the characters that turn what follows them around; they are written as their code points."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return _TURNING.sub(lambda found: f"[U+{ord(found[0]):04X}]", value)
 
 
 def typst_environment(template_dir: Path | None) -> jinja2.Environment:

@@ -6,6 +6,7 @@ import numpy as np
 
 from fmreport.analysis.crossing import crossing
 from fmreport.analysis.edges_to_mask import FEWEST_TAPS, curves, from_edges_to_mask
+from fmreport.analysis.finding import CONSISTENT, SUPPORTED
 from fmreport.layers import PADDING
 from fmreport.report import page
 from fmreport.report.findings import made_from
@@ -23,13 +24,15 @@ def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
 
 
 def change_over(run: Run) -> page.KeyFigure | None:
-    """Where edges are read best and from where on masks are; None where too few maps tell."""
+    """Where edges are read best and from where on masks are; None where too few maps tell, or where they disagree."""
     tables = made_from(run)
     taps, edge, mask = curves(tables)
     if len(taps) < FEWEST_TAPS:
         return None
     at, peak = int(crossing(edge, mask).at), int(edge.argmax())
     verdict = from_edges_to_mask(tables).verdict
+    if verdict not in (SUPPORTED, CONSISTENT):
+        return None
     place = f"from {taps[at]} on" if at < len(taps) else "nowhere"
     numbers = {tap: number for number, tap in enumerate(run.layers["tap"], 1)}
     return page.KeyFigure(

@@ -17,6 +17,8 @@ from fmreport.store import Run
 LARGEST_ROW = 16
 SMALLEST_ROW = 8
 """Channels side by side: at most, and the room that fewer get."""
+WIDER = 4
+"""How much wider than a channel's own scale its values may be held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
     drawn = tiles if settings.limit is None else mosaics.shrink(tiles, settings.limit.tile)
     own, common = (mosaics.scale_of(tiles, signed=signed, mode=mode) for mode in ("channel", "tap"))
     scale = own if settings.scale == "channel" else common
-    indices, greys = mosaics.levels(drawn, scale), mosaics.greys(drawn, own)
+    held = _held(tiles, own, common)
+    indices, greys = mosaics.levels(drawn, scale), mosaics.greys(drawn, held)
     count = len(tiles.channels)
     columns = max(SMALLEST_ROW, -(-count // -(-count // LARGEST_ROW)))
     labels = tuple(_label(tiles, words, own, k) for k in range(count))
@@ -76,7 +79,7 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
             anchor=f"{words.anchor}~c{labels[k].number}",
             href=page.href(f"{words.anchor}~c{labels[k].number}"),
             rank=_rank(tiles, settings.order, k),
-            gain=_gain(own, common, k),
+            gain=(_gain(held, own, k), _gain(held, common, k)),
         )
         for k in range(count)
     )
@@ -114,7 +117,7 @@ def channel(label: page.ChannelLabel, greys: NDArray[np.uint8], *, alt: str) -> 
     """The column of one channel, without an address, from its (P, h, w) grey maps."""
     data = mosaics.stacked(greys)
     width, height = png.size(data)
-    return page.Channel(label, "", "", "", alt, data, width, height, "1")
+    return page.Channel(label, "", "", "", alt, data, width, height, ("1", "1"))
 
 
 def _rank(tiles: Tiles, order: str, k: int) -> str:
@@ -124,9 +127,20 @@ def _rank(tiles: Tiles, order: str, k: int) -> str:
     return "by number" if order == "index" else f"place {k + 1} by {order}"
 
 
-def _gain(own: mosaics.Scale, common: mosaics.Scale, k: int) -> str:
-    """The factor that takes a channel's own scale to that of its tap, to three digits."""
-    factor = float(own.limits[k]) / float(common.limits[k]) if common.limits[k] > 0 else 1.0
+def _held(tiles: Tiles, own: mosaics.Scale, common: mosaics.Scale) -> mosaics.Scale:
+    """The scale in which values are held: a channel's own, or wider where its peaks show in the scale of its tap.
+
+    At most `WIDER` times as wide, so that the channel's own scale keeps enough steps.
+    """
+    ends = np.fmax(np.abs(tiles.low), np.abs(tiles.high))
+    peaks = np.fmax.reduce(np.where(np.isfinite(ends), ends, np.nan), axis=0)
+    wanted = np.fmin(np.fmin(peaks, common.limits), WIDER * own.limits)
+    return replace(own, limits=np.fmax(own.limits, wanted).astype(np.float32))
+
+
+def _gain(held: mosaics.Scale, shown: mosaics.Scale, k: int) -> str:
+    """The factor that takes the values of a channel to a scale, to three digits."""
+    factor = float(held.limits[k]) / float(shown.limits[k]) if shown.limits[k] > 0 else 1.0
     return f"{factor:.3g}" if np.isfinite(factor) else "1"
 
 
@@ -155,13 +169,19 @@ def _fewer(tiles: Tiles, count: int) -> Tiles:
     )
 
 
-def introduction(run: Run, scale: str, limit: Limit | None) -> tuple[str, ...]:
+SPANS = {
+    "channel": "Each channel has its own colour scale, the same for every picture: this shows shapes.",
+    "tap": "All channels of a tap have one colour scale: this shows strengths.",
+}
+"""What the colours of maps span, by the scale."""
+
+
+def introduction(run: Run, limit: Limit | None) -> tuple[str, ...]:
     """How to read the maps of every tap, a sentence or two each; `limit` as in `Settings`."""
     probes = len(run.facts.probes)
-    spans = "its own colour scale, the same for every picture" if scale == "channel" else "the colour scale of its tap"
     signed = (
-        f"Each channel has {spans}. Dark is zero: maps without negative values run from 0 to their largest value; "
-        "signed maps run both ways from 0 and end at the 99th percentile of their absolute values."
+        "Maps without negative values run from 0 to their largest value; signed maps run both ways from 0, the middle "
+        "of the colours, and end at the 99th percentile of their absolute values."
     )
     silent = (
         f"Silent means zero at every position of every image of this probe set ({plural(probes, 'image')}). "

@@ -41,15 +41,24 @@ def by_tap(run: Run) -> dict[str, list[page.Stat]]:
 
 
 def best_channels(run: Run) -> dict[str, str]:
-    """Of each tap that masks were compared with, the channel that tells the foreground best, in words."""
+    """Of each tap that masks were compared with, the channels that tell the foreground best, in words."""
     found = {}
     for row in records(run.analyses["selectivity"]):
-        side = "" if row["chosen_polarity"] == "high" else ", by its low values"
+        chosen = [_told(row, name) for name in ("chosen", "chosen_again") if not np.isnan(row[name])]
+        which = (
+            chosen[0] if len(set(chosen)) == 1 else f"{chosen[0]} of one half of the images, {chosen[1]} of the other"
+        )
         found[row["tap"]] = (
-            f"{int(row['chosen'])}{side} (IoU {number(row['iou'], 2)} on images it was not chosen on; calling "
-            f"everything foreground gives {number(row['prevalence'], 2)})"
+            f"{which} (IoU {number(row['iou'], 2)}, each on the half that it was not chosen on; calling everything "
+            f"foreground gives {number(row['prevalence'], 2)})"
         )
     return found
+
+
+def _told(row: Mapping[str, Any], name: str) -> str:
+    """A channel that was chosen, and by which of its values."""
+    side = "" if row[f"{name}_polarity"] == "high" else ", by its low values,"
+    return f"channel {int(row[name])}{side}"
 
 
 def _interval(row: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ def href(anchor: str) -> str:
     return "#" + quote(anchor, safe="/:@~")
 
 
-def gain_name(gain: str) -> str:
-    """The name of a factor, as a class of CSS."""
-    return "gain-" + gain.replace(".", "_").replace("+", "")
+def gain_name(gain: tuple[str, str]) -> str:
+    """The name of a pair of factors, as a class of CSS."""
+    return "-".join(("gain", *gain)).replace(".", "_").replace("+", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +261,8 @@ class Channel:
     """In grey, for the page to colour."""
     width: int
     height: int
-    gain: str
-    """The factor from its own scale to that of the tap."""
+    gain: tuple[str, str]
+    """The factors from the values as held to its own scale and to that of the tap."""
 
     @property
     def gain_name(self) -> str:
@@ -510,11 +510,13 @@ class Page:
     """What the outlines are; empty where there is none."""
     probe_count: int
     """How many pictures are displayed."""
-    gains: tuple[tuple[str, str], ...]
-    """Factors from the scale of a channel to that of its tap, each with a name."""
+    gains: tuple[tuple[str, str, str], ...]
+    """Every `Channel.gain` of the page once, behind a name for it."""
     colours: tuple[ColourMaps, ...]
     scale: str
     """`channel` or `tap`: what the colours span at first."""
+    spans: tuple[tuple[str, str], ...]
+    """What that means, a sentence for each."""
     film: bytes
     """JPEG of all displayed photographs, one below the other, each placed as the model's input was."""
     ramp: bytes

@@ -87,7 +87,7 @@ def printed(run: Run, shown: page.Page) -> Page:
             "taps": tuple(_tap(tap, elsewhere) for tap in chosen),
             "findings": tuple(replace(each, links=_linked(each.links, labels)) for each in shown.findings),
             "table": _table(shown.table, labels),
-            "maps_intro": shown.maps_intro if chosen else (),
+            "maps_intro": (dict(shown.spans)[shown.scale], *shown.maps_intro) if chosen else (),
             "contents": listed,
             "contents_note": shown.contents_note if len(listed) < len(chosen) else "",
             "definitions": tuple(_definition(each, works) for each in shown.definitions),

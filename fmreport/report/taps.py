@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,12 @@ from fmreport.store import Run
 
 Row = Mapping[str, Any]
 
+_UNSAFE = re.compile(r"[\s~%\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+")
+_OF_THE_PAGE = re.compile(
+    r"(s|tap|part|photo|theme|colours|scale|viewer|layers|figure|copy|copied|dark|light|cividis|grey)-.*|method.*:.*|"
+    r"viewer|report|unsorted|every-tap"
+)
+"""Ids of the page's own elements."""
 LISTED = 24
 """Channels that are named by number, at most."""
 _INDICES = ("gini", "hoyer_limit", "population_sparseness", "lifetime_sparseness")
@@ -49,10 +56,15 @@ _LABELS = {
 
 
 def anchors(taps: list[str]) -> dict[str, str]:
-    """The address of each tap's section: its name, white space replaced, each one once."""
+    """The address of each tap's section: its name, each one once, and none that the page has for something else.
+
+    Replaced are white space, what no address can hold as it is, and `~`, which tells the parts of a section.
+    """
     found: dict[str, str] = {}
     for tap in taps:
-        base = anchor = "_".join(tap.split()) or "tap"
+        base = anchor = _UNSAFE.sub("_", tap) or "tap"
+        if _OF_THE_PAGE.fullmatch(base):
+            base = anchor = f"{base}~tap"
         again = 2
         while anchor in found.values():
             anchor, again = f"{base}~{again}", again + 1

@@ -20,7 +20,11 @@ for (const figure of document.querySelectorAll("figure.maps:not(.attribution)"))
     if (channel) show(channel);
   });
   figure.addEventListener("pointerleave", leave);
-  figure.addEventListener("focusin", (event) => event.target.matches(".channel") && show(event.target));
+  figure.addEventListener("focusin", (event) => {
+    if (!event.target.matches(".channel")) return;
+    channels.forEach((channel) => (channel.tabIndex = channel === event.target ? 0 : -1));
+    show(event.target);
+  });
   figure.addEventListener("focusout", leave);
 
   // One stop for the whole mosaic; within it the arrows lead on.
@@ -28,7 +32,7 @@ for (const figure of document.querySelectorAll("figure.maps:not(.attribution)"))
   const wide = () => channels.findIndex((channel) => channel.parentElement !== channels[0].parentElement);
   figure.addEventListener("keydown", (event) => {
     const at = channels.indexOf(event.target);
-    if (at < 0) return;
+    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const row = wide() < 0 ? channels.length : wide();
     const to = { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - row, ArrowDown: at + row, Home: 0, End: channels.length - 1 }[event.key];
     if (to === undefined) return;
@@ -36,8 +40,6 @@ for (const figure of document.querySelectorAll("figure.maps:not(.attribution)"))
     event.stopPropagation();
     const next = channels[to];
     if (!next) return;
-    event.target.tabIndex = -1;
-    next.tabIndex = 0;
     next.focus();
   });
 }

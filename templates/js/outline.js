@@ -41,7 +41,7 @@
   }, { passive: true });
   follow();
 
-  const own = "input, select, textarea, summary, dialog, .scroll, .taps, [role=slider]";
+  const own = "input, select, textarea, summary, pre, dialog, .scroll, .taps, [role=slider]";
   addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest?.(own)) return;

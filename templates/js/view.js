@@ -1,12 +1,18 @@
 // Remembers how a reader looks at reports. The choices themselves are the style sheet's.
-for (const choice of document.querySelectorAll(".view input")) {
-  const key = `fmreport.${choice.name}`;
-  try {
+{
+  // A browser may keep nothing for files: then a choice holds until the page is left.
+  const kept = (work) => {
+    try {
+      return work();
+    } catch (refused) {
+      if (!(refused instanceof DOMException)) throw refused;
+    }
+  };
+  for (const choice of document.querySelectorAll(".view input")) {
     // What the colours span is a matter of each report.
-    if (choice.name !== "scale" && localStorage.getItem(key) === choice.value) choice.checked = true;
-    choice.addEventListener("change", () => localStorage.setItem(key, choice.value));
-  } catch (refused) {
-    // A browser that keeps nothing for files: the choice holds until the page is left.
-    if (!(refused instanceof DOMException)) throw refused;
+    if (choice.name === "scale") continue;
+    const key = `fmreport.${choice.name}`;
+    if (kept(() => localStorage.getItem(key)) === choice.value) choice.checked = true;
+    choice.addEventListener("change", () => kept(() => localStorage.setItem(key, choice.value)));
   }
 }

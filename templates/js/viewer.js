@@ -35,8 +35,9 @@
     const over = map();
     over.alt = "";
     pile.over.replaceChildren(photographs(), over);
-    before.disabled = channel === all[0];
-    after.disabled = channel === all.at(-1);
+    // A button that is disabled would lose the focus.
+    before.setAttribute("aria-disabled", channel === all[0]);
+    after.setAttribute("aria-disabled", channel === all.at(-1));
     dialog.querySelector(".address").href = channel.hash;
     blend();
   };
@@ -57,7 +58,7 @@
   dialog.querySelector(".address").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   dialog.addEventListener("keydown", (event) => {
-    if (event.target === opacity) return;
+    if (event.target === opacity || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by) step(by);
   });
