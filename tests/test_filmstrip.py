@@ -106,7 +106,7 @@ def test_where_names_make_too_many_stages_the_grid_alone_does() -> None:
     names = [(f"block_{i}_{part}", side) for i, side in enumerate(sides) for part in ("up", "mix", "down")]
     run = made(*((name, (side, side, 4)) for name, side in names))
     assert told(run) == [("block_3", 64), ("block_7", 32), ("block_11", 16), ("block_15", 8)]
-    assert "stages are neighbouring parts of the model that share the grid." in figures.draw("filmstrip", run).caption
+    assert "stages are neighbouring parts that share the grid." in figures.draw("filmstrip", run).caption
 
 
 @given(st.integers(13, 30))

@@ -145,11 +145,13 @@ def _caption(run: Run, found: Sequence[Frame], *, enlarged: bool) -> str:
     probe = chosen.probe_shown(run)
     if not found:
         return f"{probe}: no tap of this run has a map of more than one position that is kept."
-    larger = " Small ones stand above, too, enlarged." if enlarged else ""
-    told = [f"The photograph {probe} on its way through the model. Maps are as large as their grid, to scale.{larger}"]
+    larger = ", small ones once more above, enlarged" if enlarged else ""
+    told = [f"The photograph {probe} on its way through the model. Maps are as large as their grid{larger}."]
     told.append(f"One map per stage; {_rule(run)}")
-    told.append("Shown is the last tap of the stage with that grid, and of that the first channel by the rule of all")
-    told.append("mosaics, without a look at the mask.")
+    told.append(
+        "Shown is its last tap with that grid, and of that the first channel by the rule of all mosaics, without a"
+    )
+    told.append("look at the mask.")
     if found[-1].why == chosen.DECIDES:
         told.append(f"The last map is what the model decides ({run.facts.target}).")
     told.append("Each map has a colour scale of its own.")
@@ -168,7 +170,7 @@ def _rule(run: Run) -> str:
     made = chosen.stages(run)
     names = "the first level of the name and " if made.by_name else ""
     thinned = f", {len(made.shown)} of {made.count}, evenly chosen" if len(made.shown) < made.count else ""
-    return f"stages are neighbouring parts of the model that share {names}the grid{thinned}."
+    return f"stages are neighbouring parts that share {names}the grid{thinned}."
 
 
 def _alt(run: Run, found: Sequence[Frame]) -> str:
