@@ -19,7 +19,7 @@ from fmreport.figures import frames as chosen
 from fmreport.figures import mosaics
 from fmreport.figures.frames import Frame, frames
 from fmreport.figures.layout import COLUMN, WIDE, Layout
-from fmreport.figures.rows import ENOUGH, GAP, LARGEST, NARROWEST, SMALL, Picture, Sheet
+from fmreport.figures.sheet import ENOUGH, GAP, LARGEST, NARROWEST, SMALL, Picture, Sheet
 
 
 def made(*specs: tuple[str, tuple[int, ...]]) -> SyntheticRun:

@@ -27,7 +27,7 @@ from run_data import HOSTILE, TapSpec, make_run, sd_unet_run, small_run, with_ta
 from fmreport.errors import RenderError
 from fmreport.figures import mosaics
 from fmreport.records import Tiles
-from fmreport.report import build, environment, fields, finishing, html, key_figures, maps
+from fmreport.report import build, environment, finishing, html, key_figures, maps, receptive_fields
 from fmreport.report.maps import Limit
 from fmreport.report.page import Page
 from fmreport.report.wording import rounded, zeros_sentence
@@ -579,7 +579,7 @@ def test_the_field_in_the_middle_is_as_large_as_the_table_says_and_lies_within_t
 @pytest.mark.parametrize(("stride", "size", "centre"), [(1, 160, 0.0), (2, 80, 0.5), (16, 10, 7.5)])
 def test_the_field_lies_where_its_strides_and_its_centre_lead(stride: float, size: int, centre: float) -> None:
     row = {"height": size, "rf_height": 5 if stride < 16 else 472, "rf_centre_y": centre, "rf_stride_y": stride}
-    found, down = fields._side(row, "height", "y", 160)
+    found, down = receptive_fields._side(row, "height", "y", 160)
     middle = centre + 0.5 + size // 2 * stride
     assert abs(middle - 80) <= stride / 2
     assert (found, down) == ((middle - 2.5, 5) if stride < 16 else (0, 160))

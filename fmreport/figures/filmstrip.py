@@ -16,7 +16,7 @@ from fmreport.figures.beginnings import groups
 from fmreport.figures.frames import Frame
 from fmreport.figures.glyphs import drawable
 from fmreport.figures.layout import POINTS, Layout, new_figure
-from fmreport.figures.rows import Cell, Picture, Sheet
+from fmreport.figures.sheet import Cell, Picture, Sheet
 
 if TYPE_CHECKING:
     from fmreport.store import Run

@@ -107,6 +107,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         colours=tuple(_colours()),
         scale=scale,
         spans=tuple(maps.SPANS.items()),
+        held=maps.HELD,
         film=_film(run, photos),
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),

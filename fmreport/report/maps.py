@@ -69,7 +69,9 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
     own, common = (mosaics.scale_of(tiles, signed=signed, mode=mode) for mode in ("channel", "tap"))
     scale = own if settings.scale == "channel" else common
     held = _held(tiles, own, common)
-    indices, greys = mosaics.levels(drawn, scale), mosaics.greys(drawn, held)
+    greys = mosaics.greys(drawn, held)
+    # A page that is made smaller is not printed.
+    indices = mosaics.levels(drawn, scale) if settings.limit is None else None
     count = len(tiles.channels)
     columns = max(SMALLEST_ROW, -(-count // -(-count // LARGEST_ROW)))
     labels = tuple(_label(tiles, words, own, k) for k in range(count))
@@ -87,10 +89,14 @@ def maps(tiles: Tiles, words: TapWords, settings: Settings, *, signed: bool) -> 
     for start in range(0, count, columns):
         part = slice(start, min(start + columns, count))
         size = part.stop - part.start
-        strips = tuple(
-            _strip(settings.photos[probe], data, _alt(words, tiles, probe, labels[part]))
-            for i, probe in enumerate(tiles.probes if settings.limit is None else ())
-            for data in [mosaics.encode(mosaics.mosaic(indices[i, part], size), signed=signed)]
+        strips = (
+            ()
+            if indices is None
+            else tuple(
+                _strip(settings.photos[probe], data, _alt(words, tiles, probe, labels[part]))
+                for i, probe in enumerate(tiles.probes)
+                for data in [mosaics.encode(mosaics.mosaic(indices[i, part], size), signed=signed)]
+            )
         )
         blocks.append(page.Block(labels[part], strips, channels[part], ", ".join(tiles.probes), ""))
     height, width = drawn.values.shape[-2:]
@@ -174,6 +180,8 @@ SPANS = {
     "tap": "All channels of a tap have one colour scale: this shows strengths.",
 }
 """What the colours of maps span, by the scale."""
+HELD = f"On this page a value beyond {WIDER} times its channel's own limit is drawn as that; the run's folder holds it."
+"""What is lost where a page colours the values that it holds by the scale of the tap."""
 
 
 def introduction(run: Run, limit: Limit | None) -> tuple[str, ...]:

@@ -517,6 +517,8 @@ class Page:
     """`channel` or `tap`: what the colours span at first."""
     spans: tuple[tuple[str, str], ...]
     """What that means, a sentence for each."""
+    held: str
+    """What of the values a page that colours maps does not hold."""
     film: bytes
     """JPEG of all displayed photographs, one below the other, each placed as the model's input was."""
     ramp: bytes

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fmreport.figures import mosaics
 from fmreport.figures.histograms import outline
 from fmreport.records import Column
-from fmreport.report import attribution, detectors, fields, maps, measured, page
+from fmreport.report import attribution, detectors, maps, measured, page, receptive_fields
 from fmreport.report.rows import records
 from fmreport.report.wording import (
     count,
@@ -111,8 +112,7 @@ def _section(
             seen_by_map(row),
             *(frozenset(channels.loc[channels[state].astype(bool), "channel"]) for state in ("silent", "constant")),
         )
-        signed = bool(row["minimum"] < 0 or np.any(tiles.low < 0))
-        mosaic = maps.maps(tiles, words, settings, signed=signed)
+        mosaic = maps.maps(tiles, words, settings, signed=mosaics.is_signed(tiles, row["minimum"]))
     left_out = settings.limit is not None and not settings.limit.attribution
     attributed = None if left_out else attribution.section(run, row["tap"], settings)
     return page.TapSection(
@@ -128,7 +128,7 @@ def _section(
         warnings=tuple(_warnings(row)),
         stats=tuple(_stats(row, {**run.columns["layers"], **run.columns["summary"]})),
         histogram=_histogram(row, histogram),
-        field=fields.seen(run, settings, row),
+        field=receptive_fields.seen(run, settings, row),
         channels=tuple(_standing_out(row, channels)),
         maps=mosaic,
         no_maps="" if mosaic else f"No maps: {sizes(str(row['shape']))} is no grid of pixels.",

@@ -11,7 +11,7 @@ for (const figure of document.querySelectorAll("figure.maps:not(.attribution)"))
     leave();
     const over = channel.querySelector("img").cloneNode();
     over.alt = "";
-    over.classList.add("over", ...[...channel.classList].filter((name) => name.startsWith("gain")));
+    over.classList.add("over");
     channel.parentElement.querySelector(".photos").append(over);
     readout.textContent = `${channel.title}; ${channel.dataset.rank}`;
   };

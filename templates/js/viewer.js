@@ -14,11 +14,7 @@
     const figure = channel.closest("figure.maps");
     const all = [...figure.querySelectorAll(".channel")];
     const tap = channel.closest("article.tap").querySelector("h3 a").textContent;
-    const map = () => {
-      const copy = channel.querySelector("img").cloneNode();
-      copy.classList.add(...[...channel.classList].filter((name) => name.startsWith("gain")));
-      return copy;
-    };
+    const map = () => channel.querySelector("img").cloneNode();
     const photographs = () => {
       const copy = channel.parentElement.querySelector(".photos").cloneNode(true);
       copy.querySelectorAll(".over").forEach((over) => over.remove());
