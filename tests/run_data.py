@@ -414,7 +414,7 @@ def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int,
             "licence": "CC BY 4.0",
             "model": {"kind": "keras", "path": "models/sd_unet_pets_w8.keras", "inputs": {}},
             "figures": {"channels": shown, "order": "variance", "scale": "channel"},
-            "report": {"formats": ["html", "pdf"], "budget_mb": 10},
+            "report": {"formats": ["html", "pdf"], "pdf": {"taps": "all"}, "budget_mb": 10},
         },
         model={
             "kind": "keras",

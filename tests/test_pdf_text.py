@@ -16,7 +16,7 @@ from pdf_texts import poppler, words
 from run_data import SyntheticRun, TapSpec, make_run, with_target
 
 from fmreport.figures.glyphs import drawable
-from fmreport.report import build, page, pdf, printed
+from fmreport.report import build, page, pdf
 
 GOLDEN = Path(__file__).parent / "golden" / "report_pdf.txt"
 UPDATE = "FMREPORT_GOLDEN"
@@ -53,13 +53,13 @@ def shown() -> page.Page:
     made = build.build(tiny())
     few = tuple(each for each in made.definitions if each.name in ("tap", "gini", "rf_height"))
     empty = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 1'><path d='M0 0H9'/></svg>"
-    figures = tuple(
-        replace(
-            made.figures[0], name=name, title=f"Title of {name}", caption=f"Caption of {name}.", alt=name, svg=empty
-        )
-        for name in ("other", *printed.LEADING[::-1])
-    )
-    return replace(made, definitions=few, figures=figures)
+
+    def figure(name: str) -> page.Figure:
+        words = {"title": f"Title of {name}", "caption": f"Caption of {name}.", "alt": name}
+        return replace(made.lead, name=name, svg=empty, **words)
+
+    plots = {"lead": figure("progression"), "strip": figure("filmstrip"), "more_figures": (figure("other"),)}
+    return replace(made, definitions=few, **plots)
 
 
 def test_the_text_is_read_in_this_order(tmp_path: Path) -> None:

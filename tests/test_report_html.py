@@ -382,7 +382,7 @@ def bare_page() -> Page:
     """The page with one tap and no pictures, quick to render."""
     page = build.build(small_run())
     tap = replace(page.taps[0], maps=None, histogram=None)
-    return replace(page, taps=(tap,), photos=(), figures=(), methods=(), methods_introduction=Markup())
+    return replace(page, taps=(tap,), photos=(), more_figures=(), methods=(), methods_introduction=Markup())
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80))
@@ -690,7 +690,8 @@ def test_a_tap_without_a_gradient_says_why_and_a_run_without_a_target_says_nothi
 
 
 def test_the_models_own_prediction_is_called_agreement_with_itself_wherever_it_is_shown() -> None:
-    shown = [figure for figure in build.build(with_target(small_run())).figures if "own prediction" in figure.caption]
+    made = build.build(with_target(small_run()))
+    shown = [each for each in (made.lead, made.strip, *made.more_figures) if "own prediction" in each.caption]
     assert [figure.name for figure in shown] == ["progression"]
     assert "the model's own prediction (class 0 of head/conv), agreement with itself" in shown[0].caption
     assert "its own prediction (agreement with itself): best at" in shown[0].alt

@@ -182,7 +182,7 @@ def test_plots_in_the_pdf_take_the_colours_of_the_theme_and_only_those() -> None
         sorted(data.decode() for name, data in assets.files.items() if name.endswith(".svg"))
         for assets in (plain, themed)
     )
-    assert len(before) == len(shown.figures)
+    assert len(before) == len((shown.lead, shown.strip, *shown.more_figures))
     assert len(after) == len(before) + 1  # the logo
     new = typ.plot_colours(EXAMPLE)
     assert set(new) == {"ink", "muted", "rule", "band", "first", "second", "third"}

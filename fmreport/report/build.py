@@ -115,7 +115,6 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         lead=plotted[LEAD],
         strip=plotted[STRIP],
         filmstrip=filmstrip.filmstrip(run),
-        figures=tuple(plotted.values()),
         more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
         copies=tuple(copies.copies(run)),

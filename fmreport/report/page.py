@@ -533,10 +533,8 @@ class Page:
     """The filmstrip as a plot."""
     filmstrip: tuple[Stage, ...]
     """The same for a page that colours maps; empty where there are none."""
-    figures: tuple[Figure, ...]
-    """All plots."""
     more_figures: tuple[Figure, ...]
-    """Those that are neither the lead nor the filmstrip."""
+    """The plots that are neither the lead nor the filmstrip."""
     table: Table
     copies: tuple[CopyText, ...]
     """The tables of taps and of parts as text."""

@@ -20,8 +20,6 @@ from fmreport.store import Run
 DPI = 300
 SMALL = 19.0
 """Width in millimetres at which the pictures of probes that are not displayed are printed."""
-LEADING = ("progression", "filmstrip")
-"""Figures that stand with the findings."""
 MOST_PARTS = 16
 """Parts of the model of which the first tap is selected, at most."""
 IDENTIFIER = re.compile(r",? \b(?:arXiv|bioRxiv|doi) [\w./()-]*[\w/]")
@@ -50,10 +48,6 @@ class TapSection(page.TapSection):
 class Page(page.Page):
     """The whole report, for paper."""
 
-    leading: tuple[page.Figure, ...]
-    """Figures that stand with the findings."""
-    plots: tuple[page.Figure, ...]
-    """The others."""
     summary: tuple[summary_of_methods.Paragraph, ...]
     taps: tuple[TapSection, ...]
     taps_note: str
@@ -71,11 +65,9 @@ class Page(page.Page):
 
 def printed(run: Run, shown: page.Page) -> Page:
     """The page of a run for paper; how long it is stands in the run's config, under `report.pdf`."""
-    report: dict[str, Any] = run.facts.config.get("report") or {}
-    # A run of an earlier version has no such setting.
-    wanted = (report.get("pdf") or {}).get("taps", "all")
-    elsewhere = "report.html" if "html" in report.get("formats", ()) else "the run's folder, in maps/"
-    chosen, note = _chosen(shown, wanted, elsewhere)
+    report: dict[str, Any] = run.facts.config["report"]
+    elsewhere = "report.html" if "html" in report["formats"] else "the run's folder, in maps/"
+    chosen, note = _chosen(shown, report["pdf"]["taps"], elsewhere)
     labels = {tap.name: tap.label for tap in chosen}
     works = references.cited(definition.source for definition in shown.definitions)
     listed = _contents(shown, chosen)
@@ -92,8 +84,6 @@ def printed(run: Run, shown: page.Page) -> Page:
             "contents_note": shown.contents_note if len(listed) < len(chosen) else "",
             "definitions": tuple(_definition(each, works) for each in shown.definitions),
         },
-        leading=tuple(figure for name in LEADING for figure in shown.figures if figure.name == name),
-        plots=tuple(figure for figure in shown.figures if figure.name not in LEADING),
         summary=summary_of_methods.told(run, shown),
         taps_note=note,
         numbers=appendix.tables(run, labels),
