@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fmreport.errors import ProbeError, SourceError
-from fmreport.measures import Measure, Sum, derive, load, merge
+from fmreport.measures import Measure, Sum, derive, fold, load, merge
 from fmreport.measures.bins import BINS, ascending, edges
 from fmreport.measures.draw import Draw
 from fmreport.measures.gather import gather, groups
@@ -26,6 +26,9 @@ Parts = dict[str, np.ndarray]
 
 LIVE_TENSORS = 8
 """A forward pass keeps about so many tensors as large as its largest at once."""
+SMALLEST_BATCH = 2
+"""One image alone is computed by other kernels than several are, which round otherwise; from two on, an image gives the
+same bits however many are in its batch."""
 LARGEST_BATCH = 4
 """More images at once make a CPU no faster, and their maps leave its caches."""
 FAITHFUL = (1e-15, 1e15)
@@ -59,19 +62,27 @@ class _Accumulated:
     grouped: Parts = field(default_factory=dict)
 
 
-def batch_size(model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, probes: int) -> int:
-    """Images per batch that keep the activations under `memory_mb`."""
+def batch_size(
+    model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, probes: int, wanted: int | None = None
+) -> int:
+    """Images per batch: what the model takes, else what is wanted, else what keeps the activations under `memory_mb`.
+
+    It is two at least, unless the memory allows one alone: that many decide how numbers are rounded.
+    """
     if model.batch is not None:
         return model.batch
     largest = max(taps, key=lambda tap: tap.elements)
     per_image = 4 * LIVE_TENSORS * largest.elements
-    if per_image > memory_mb * 2**20:
+    most = memory_mb * 2**20 // per_image
+    if not most:
         raise SourceError(
             f"one image needs about {per_image / 2**20:,.0f} MB for its activations ({largest.name} alone holds "
             f"{largest.elements:,} values), and memory_mb allows {memory_mb:,}",
             fix="make preprocess.size smaller, or memory_mb larger if the machine has it",
         )
-    return int(np.clip(memory_mb * 2**20 // per_image, 1, min(LARGEST_BATCH, probes)))
+    if wanted is not None:
+        return max(SMALLEST_BATCH, min(wanted, probes))
+    return min(most, max(SMALLEST_BATCH, min(LARGEST_BATCH, probes)))
 
 
 def batches(
@@ -124,21 +135,15 @@ class Extraction:
     def measure(self, displayed: Sequence[str], advance: Advance = lambda done, total: None) -> Tables:
         """Pass 1: all probes, all taps, in batches; memory does not grow with the number of probes."""
         measured = self._measured()
-        fast = careful = self._fast
-        covered: set[str] = set()
         shown = set(displayed) if set(displayed) < set(self.probes.names) else set()
         draw = self._draw(measured)
         accumulated = {tap.name: _Accumulated(draw) for tap in measured}
         done = 0
         for names, arrays in batches(self.probes, self.preprocess, self.batch, self.scenes):
-            by_tap = fast(*arrays)
+            by_tap = self._fast(*arrays)
             doubtful = {tap: bad for tap, parts in by_tap.items() if (bad := _doubtful(parts)).any()}
-            if not covered.issuperset(doubtful):
-                # Traced twice at most: for the taps that are doubtful first, and then for all.
-                covered = set(by_tap if covered else doubtful)
-                careful = self._function([tap for tap in measured if tap.name in covered], careful=True)
             if doubtful:
-                again = careful(*arrays)
+                again = self._careful(*arrays)
                 for tap, bad in doubtful.items():
                     by_tap[tap] = {name: _replaced(value, again[tap][name], bad) for name, value in by_tap[tap].items()}
             for tap, parts in by_tap.items():
@@ -150,7 +155,10 @@ class Extraction:
     def show(
         self, chosen: Mapping[str, np.ndarray], names: Sequence[str]
     ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-        """Pass 2: `(probe, {tap: (*spatial, K) maps})` of the chosen channels of each tap, one probe at a time."""
+        """Pass 2: `(probe, {tap: (*spatial, K) maps})` of the chosen channels of each tap, a few probes at a time.
+
+        The maps are those that were measured, bit for bit.
+        """
         from keras import ops
 
         taps = [tap for tap in self.taps if tap.name in chosen]
@@ -159,7 +167,7 @@ class Extraction:
             # By place: a path may hold what a dict of tensors is not keyed by.
             return {str(tap.order): ops.take(tensors[tap.name], chosen[tap.name], axis=-1) for tap in taps}
 
-        size = self.model.batch or 1
+        size = min(self.batch, self.model.batch or SMALLEST_BATCH)
         function = self.model.tapped(taps, pick, size=self.preprocess.size, batch=size)
         for part, images in batches(self.probes.named(names), self.preprocess, size):
             maps = function(*images)
@@ -169,7 +177,12 @@ class Extraction:
     @cached_property
     def _fast(self) -> Callable[..., dict[str, Parts]]:
         """Built once, however often the probes are measured: a model's weights may change meanwhile."""
-        return self._function(self._measured())
+        return self._function(careful=False)
+
+    @cached_property
+    def _careful(self) -> Callable[..., dict[str, Parts]]:
+        """The same in float64, for batches whose values float32 does not hold; of all taps, whichever needs it."""
+        return self._function(careful=True)
 
     def _measured(self) -> tuple[Tap, ...]:
         """The taps, behind the image itself where there are scenes."""
@@ -179,11 +192,11 @@ class Extraction:
         images = 0 if self.scenes is None else len(self.scenes.masked)
         return Draw(images, sum(tap.channels for tap in measured if len(tap.grid) == 2))
 
-    def _function(self, taps: Sequence[Tap], *, careful: bool = False) -> Callable[..., dict[str, Parts]]:
+    def _function(self, *, careful: bool) -> Callable[..., dict[str, Parts]]:
         planes = () if self.scenes is None else self.scenes.planes
         inputs = Inputs(self.preprocess.size, self.batch, planes)
         target = self.target if self.target is not None and self.target.is_map else None
-        return measuring(self.model, taps, self.measures, inputs, target=target, careful=careful)
+        return measuring(self.model, self._measured(), self.measures, inputs, target=target, careful=careful)
 
     def _sums(self, per: str) -> list[Sum]:
         return [s for measure in self.measures for s in measure.sums if s.per == per]
@@ -202,14 +215,10 @@ class Extraction:
         if "count" in parts:
             into.bins += parts["count"].sum(axis=0)
         self._add_grouped(into, names, parts)
-        into.channels = _merged(per_channel, into.channels, merge(per_channel, parts, axis=0))
+        into.channels = fold(per_channel, into.channels, parts)
         unseen = np.array([name not in shown for name in names])
         if unseen.any():
-            into.unseen = _merged(
-                per_channel,
-                into.unseen,
-                merge(per_channel, {s.name: parts[s.name][unseen] for s in per_channel}, axis=0),
-            )
+            into.unseen = fold(per_channel, into.unseen, {s.name: parts[s.name][unseen] for s in per_channel})
 
     def _add_grouped(self, into: _Accumulated, names: tuple[str, ...], parts: Parts) -> None:
         if self.scenes is None:
@@ -350,12 +359,6 @@ def _derived(measures: Sequence[Measure], sums: Parts, level: str) -> Parts:
     values = derive(measures, sums)
     names = [d.column.name for m in measures for d in m.columns if level in d.levels]
     return {name: values[name] for name in names if name in values}
-
-
-def _merged(sums: Sequence[Sum], one: Parts, other: Parts) -> Parts:
-    if not one:
-        return other
-    return merge(sums, {name: np.stack([one[name], other[name]]) for name in one}, axis=0)
 
 
 def _doubtful(parts: Parts) -> np.ndarray:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from fmreport import analysis, attribution, figures, layers, notes, probes, sources, target, tiles
+from fmreport import (
+    analysis,
+    attribution,
+    environment,
+    figures,
+    layers,
+    notes,
+    probes,
+    recording,
+    sources,
+    target,
+    tiles,
+)
 from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
@@ -21,10 +30,12 @@ from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError, SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
+from fmreport.facts import Facts
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
-from fmreport.records import IMAGE, Facts, Layer
+from fmreport.recording import Timed, Unwatched, Watch
+from fmreport.records import IMAGE, Layer
 from fmreport.report import html, latex, pdf, theme
 from fmreport.report.build import build
 from fmreport.report.key_figures import key_figures
@@ -33,19 +44,6 @@ from fmreport.report.page import KeyFigure
 from fmreport.store import LATEX, Draft, Run, check_free, drafting
 
 REPORTS = Path("reports")
-PACKAGES = (
-    "fmreport",
-    "tensorflow",
-    "keras",
-    "tf-keras",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scikit-image",
-    "pillow",
-    "typst",
-)
-"""Packages whose versions decide what a run holds."""
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
 REMADE = ("report.html", "report.pdf", "figures", "manifest.json", *LATEX.values())
@@ -56,22 +54,6 @@ MODELS = 20
 """Models with permuted weights that a config may ask for, so that those of two seeds differ."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
-
-
-class Watch(Protocol):
-    """Follows a run; the command line draws progress bars with it."""
-
-    def stage(self, title: str) -> AbstractContextManager[Advance]:
-        """One stage, from beginning to end of the context; what it yields is called with (done, total)."""
-
-
-class Unwatched:
-    """Follows nothing."""
-
-    @contextmanager
-    def stage(self, title: str) -> Iterator[Advance]:
-        """Drops all progress."""
-        yield lambda done, total: None
 
 
 def run(
@@ -88,7 +70,8 @@ def run(
     before stays as it was. `force` replaces a run that exists.
     """
     config = config if isinstance(config, Config) else settings.load(config, overrides)
-    watch = watch or Unwatched()
+    watch = timed = Timed(watch or Unwatched())
+    date = environment.date(config.date)
     destination = Path(out) / config.name / config.release
     check_free(destination, force=force)
     _check_template(config)
@@ -102,9 +85,7 @@ def run(
         inventory, all_taps = model.inventory(preprocess.size)
         taps = layers.select(config, all_taps)
         decided = target.resolve(config, all_taps)
-    batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set))
-    if config.batch and not model.batch:
-        batch = min(config.batch, len(probe_set))
+    batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set), wanted=config.batch)
     scenes = Scenes(probe_set, preprocess, seed=config.seed)
     extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes, target=decided)
     with watch.stage("Measuring") as advance:
@@ -127,7 +108,7 @@ def run(
             probes=probe_set.facts,
             displayed=displayed,
             channel_rule=notes.channel_rule(config, len(probe_set), len(displayed)),
-            versions={name: version(name) for name in PACKAGES},
+            versions=environment.versions(),
             target=decided.sentence if decided else "",
             score=decided.score if decided else "",
             notes=(
@@ -138,6 +119,17 @@ def run(
                 *readability.unread(evidence),
                 *attributed,
             ),
+            date=date,
+            command=recording.command(config),
+            inputs=recording.inputs(config, model.identity, sources.own_code(config)),
+            taps=tuple(tap.name for tap in taps),
+            measures=recording.versions_of_measures(),
+            columns=recording.meanings(),
+            seeds=recording.seeds(config),
+            code=environment.code(),
+            platform=sources.platform(),
+            repository=environment.repository(config.folder),
+            licences=recording.licences(config),
         )
         listed = layers_table(taps, preprocess.size)
         _write_tables(draft, tables, listed, inventory)
@@ -149,6 +141,7 @@ def run(
             _copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
             _render(draft, facts, advance)
+        draft.write_execution(recording.execution(config, destination, batch=batch, timed=timed))
     return Run.open(destination)
 
 

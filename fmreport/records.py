@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -336,46 +335,3 @@ OPTIONAL = (
     "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeFact:
-    """What the manifest says of one probe."""
-
-    name: str
-    origin: str
-    sha256: str
-    size: tuple[int, int]
-    """Height and width of the file's image, in pixels."""
-    has_mask: bool = False
-    mask_origin: str = ""
-    """The mask file's path relative to the config, or `fmreport outline: cat`; empty where there is none."""
-    mask_sha256: str = ""
-    """Of the mask file's bytes (of the mask's pixels where there is no file)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a run records about itself beside its tables: `manifest.json`."""
-
-    name: str
-    release: str
-    title: str
-    config: dict[str, Any]
-    """The config as resolved: every default written out."""
-    model: dict[str, Any]
-    """`kind`, `source` (path, name or handle), `sha256`, `framework` (e.g. `keras 3.15.1`), `parameters`,
-    `signature` (which of a saved model's functions was opened; empty for others)."""
-    preprocess: dict[str, Any]
-    """What was done to every image, every value resolved."""
-    probes: tuple[ProbeFact, ...]
-    displayed: tuple[str, ...]
-    channel_rule: str
-    """A sentence: how the shown channels were chosen, and on which images."""
-    versions: dict[str, str]
-    target: str = ""
-    """What the model decides, as part of a sentence: `Target.sentence`; empty where the config has no target."""
-    score: str = ""
-    """The one number per image that stands for it: `Target.score`."""
-    notes: tuple[str, ...] = field(default=())
-    """Warnings a reader must see: skipped images, NaN or Inf, layers without a tap."""

@@ -22,15 +22,18 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet
 
-from fmreport import analysis, columns
+from fmreport import analysis, columns, manifest
 from fmreport.errors import StoreError, nearest
-from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Facts, ProbeFact, Tiles
+from fmreport.facts import Facts, FileFact
+from fmreport.manifest import Manifest
+from fmreport.media_types import media_type
+from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS, OPTIONAL, Column, Tiles
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""Version of the run folder's layout."""
 MANIFEST = "manifest.json"
+EXECUTION = "execution.json"
+"""What is true of one execution alone, such as how long it took: no hash and no report knows it."""
 MADE_OF = ("tables", "maps", "templates")
 """Folders of what a report is made from."""
 PICTURES = "maps/probes.npz"
@@ -92,13 +95,25 @@ class Draft:
 
     def write_manifest(self, facts: Facts) -> None:
         """Writes the manifest, which lists every other file with its hash: the last thing to be written."""
-        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p != self.folder / MANIFEST)
-        outputs = {p.relative_to(self.folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-        self.write(MANIFEST, _json({"format": FORMAT, **asdict(facts), "outputs": outputs}))
+        self.write(MANIFEST, manifest.written(facts, recorded(self.folder)))
+
+    def write_execution(self, told: Mapping[str, Any]) -> None:
+        """Writes what is true of this execution alone."""
+        self.write(EXECUTION, manifest.sealed(told))
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+def recorded(folder: Path) -> dict[str, FileFact]:
+    """What a manifest says of every file of a run, by its path."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    kept = sorted(files.keys() - {MANIFEST, EXECUTION})
+    return {name: file_fact(files[name]) for name in kept}
+
+
+def file_fact(path: Path) -> FileFact:
+    """One file as it is."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileFact(media_type(path.name), file.tell(), digest)
 
 
 def _npz(arrays: Mapping[str, Any]) -> bytes:
@@ -216,13 +231,6 @@ def _read_pictures(path: Path, kind: str) -> dict[str, np.ndarray]:
         return {str(name): file[f"{kind}_{i}"] for i, name in enumerate(file[f"{kind}s"])}
 
 
-def _facts(manifest: Mapping[str, Any]) -> Facts:
-    fields = {name: manifest[name] for name in Facts.__dataclass_fields__}
-    fields |= {name: tuple(fields[name]) for name in ("displayed", "notes")}
-    fields["probes"] = tuple(ProbeFact(**{**probe, "size": tuple(probe["size"])}) for probe in fields["probes"])
-    return Facts(**fields)
-
-
 @dataclass(frozen=True)
 class Run:
     """A run folder that is read: tables as DataFrames, and what a report shows; each is read when it is asked for."""
@@ -231,27 +239,23 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str) -> Run:
-        """The run in a folder; raises `StoreError` where there is none or where it is of another format."""
+        """The run in a folder; raises `StoreError` where there is none, or one of a format that is not known."""
         run = cls(Path(folder))
-        found = run._manifest.get("format")
-        if found != FORMAT:
-            raise StoreError(f"{folder} has run format {found}, this version reads {FORMAT}", fix="run it again")
+        _ = run.manifest
         return run
 
     @cached_property
-    def _manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
+        """What the run recorded of itself and of its files."""
         path = self.folder / MANIFEST
         if not path.is_file():
             raise StoreError(f"{self.folder} is no run: it has no {MANIFEST}", fix="give a folder that a run wrote")
-        manifest = _read(path, lambda found: json.loads(found.read_bytes()))
-        if not isinstance(manifest, dict):
-            raise StoreError(f"{path} is no manifest", fix="run it again")
-        return manifest
+        return manifest.read(_read(path, Path.read_bytes), str(path))
 
-    @cached_property
+    @property
     def facts(self) -> Facts:
         """What the run says of itself."""
-        return _read(self.folder / MANIFEST, lambda _: _facts(self._manifest))
+        return self.manifest.facts
 
     @cached_property
     def layers(self) -> pd.DataFrame:
@@ -307,13 +311,13 @@ class Run:
 
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
-        for path, digest in self._manifest.get("outputs", {}).items():
+        for path, fact in self.manifest.outputs.items():
             if path.partition("/")[0] not in ("tables", "maps") or path in LATEX.values():
                 continue
             file = self.folder / path
             if not file.is_file():
                 raise StoreError(f"{file} is missing", fix="restore it, or run again")
-            if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            if file_fact(file).sha256 != fact.sha256:
                 raise StoreError(f"{file} is not what the run wrote", fix="restore it, or run again")
 
     @cached_property
@@ -324,9 +328,9 @@ class Run:
     @cached_property
     def record(self) -> bytes:
         """The manifest as it was before there was a report: its outputs are what a report is made from."""
-        outputs = self._manifest.get("outputs", {})
-        kept = {path: digest for path, digest in outputs.items() if path.partition("/")[0] in MADE_OF}
-        return _json({**self._manifest, "outputs": kept})
+        outputs = self.manifest.outputs
+        kept = {path: fact for path, fact in outputs.items() if path.partition("/")[0] in MADE_OF}
+        return manifest.written(self.facts, kept)
 
     @property
     def report(self) -> Path:

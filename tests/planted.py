@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from fmreport.analysis import Evidence
 from fmreport.extract import Extraction
+from fmreport.facts import ProbeFact
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import COLOURS, Scenes
-from fmreport.records import IMAGE, Layer, Probe, ProbeFact, Tap
+from fmreport.records import IMAGE, Layer, Probe, Tap
 from fmreport.sources import Identity, InputSpec
 from fmreport.sources.randomised import permuted
 

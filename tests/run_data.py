@@ -20,13 +20,12 @@ from skimage import data, transform
 
 from fmreport import columns
 from fmreport.blocks import blocks
+from fmreport.facts import Facts, ProbeFact
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
     ATTRIBUTION,
     Column,
-    Facts,
     Layer,
-    ProbeFact,
     ReceptiveField,
     Tap,
     Tiles,

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fmreport.analysis import ANALYSES
-from fmreport.records import Facts, ProbeFact, Tiles
+from fmreport.facts import Facts, ProbeFact
+from fmreport.records import Tiles
 from fmreport.store import TABLES, Draft, Run, drafting
 
 NAMES = (

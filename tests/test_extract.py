@@ -15,7 +15,7 @@ from planted import Numbers, Planted, extraction
 from fmreport import columns
 from fmreport.errors import SourceError
 from fmreport.extract import Extraction, Tables, batch_size, batches
-from fmreport.measures import Sum, load, merge
+from fmreport.measures import Sum, fold, load, merge
 from fmreport.measures.regions import Regions
 from fmreport.measures.summary import summarise
 from fmreport.probes import Preprocess
@@ -85,7 +85,11 @@ def same(one: Tables, other: Tables) -> None:
 
 @pytest.mark.parametrize("batch", range(1, PROBES + 3))
 def test_batches_of_any_size_give_the_same_tables(batch: int) -> None:
-    same(extraction(activations(), batch=batch).measure(["p1"]), whole())
+    tables = extraction(activations(), batch=batch).measure(["p1"])
+    same(tables, whole())
+    if batch > 1:
+        for one, other in ((tables.samples, whole().samples), (tables.channels, whole().channels)):
+            pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @settings(max_examples=8, deadline=None)
@@ -134,6 +138,21 @@ def test_merged_parts_are_the_whole(parts: list[list[int]], seed: int) -> None:
     for name, value in merge(sums, values, axis=0).items():
         np.testing.assert_allclose(again[name], value, rtol=1e-12)
         assert again[name].dtype == value.dtype
+
+
+@given(splits(), st.integers(0, 2**32 - 1))
+def test_folded_parts_are_the_whole_bit_for_bit(parts: list[list[int]], seed: int) -> None:
+    sums = [s for measure in load() for s in measure.sums]
+    rng = np.random.default_rng(seed)
+    values = {s.name: _random_sum(rng, s) for s in sums}
+    again: dict[str, np.ndarray] = {}
+    for part in parts:
+        again = fold(sums, again, {name: value[part] for name, value in values.items()})
+    merged = merge(sums, values, axis=0)
+    for name, value in fold(sums, {}, values).items():
+        np.testing.assert_array_equal(again[name], value)
+        np.testing.assert_allclose(merged[name], value, rtol=1e-12)
+        assert again[name].dtype == value.dtype == merged[name].dtype
 
 
 def _random_sum(rng: np.random.Generator, one: Sum) -> np.ndarray:
@@ -217,10 +236,19 @@ def test_a_batch_fits_into_memory() -> None:
     assert batch_size(model, model.taps, memory_mb=16, probes=9) == 2
     assert batch_size(model, model.taps, memory_mb=10**6, probes=9) == 4
     assert batch_size(model, model.taps, memory_mb=10**6, probes=3) == 3
+    assert batch_size(model, model.taps, memory_mb=10**6, probes=9, wanted=8) == 8
+    assert batch_size(model, model.taps, memory_mb=10**6, probes=3, wanted=8) == 3
     assert batch_size(Planted(model.activations, batch=7), model.taps, memory_mb=1, probes=9) == 7
     with pytest.raises(SourceError, match="one image needs about 8 MB") as caught:
         batch_size(model, model.taps, memory_mb=7, probes=9)
     assert "memory_mb larger" in caught.value.fix
+
+
+def test_an_image_is_never_alone_in_a_batch_that_memory_makes_larger() -> None:
+    model = Planted({"t": np.zeros((1, 64, 64, 64), np.float32)})
+    assert batch_size(model, model.taps, memory_mb=10**6, probes=1) == 2
+    assert batch_size(model, model.taps, memory_mb=10**6, probes=9, wanted=1) == 2
+    assert batch_size(Planted(model.activations, batch=1), model.taps, memory_mb=10**6, probes=9, wanted=4) == 1
 
 
 def test_measuring_holds_no_more_images_than_a_batch() -> None:

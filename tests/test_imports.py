@@ -17,7 +17,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = (
     "errors",
+    "media_types",
+    "facts",
     "records",
+    "environment",
+    "manifest",
     "config",
     "sources",
     "layers",
@@ -34,6 +38,7 @@ STAGES = (
     "tiles",
     "attribution",
     "store",
+    "recording",
     "figures",
     "compare",
     "report",

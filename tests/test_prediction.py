@@ -17,11 +17,12 @@ from fmreport.analysis import Evidence
 from fmreport.analysis.progression import Progression
 from fmreport.analysis.readability import Readability
 from fmreport.extract import Extraction
+from fmreport.facts import ProbeFact
 from fmreport.measures.scene import Scene, foreground
 from fmreport.pipeline import _evidence
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import Scenes
-from fmreport.records import IMAGE, Probe, ProbeFact, Target
+from fmreport.records import IMAGE, Probe, Target
 from fmreport.sources import Identity
 from fmreport.sources.keras_model import KerasModel
 

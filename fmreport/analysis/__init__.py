@@ -53,6 +53,8 @@ class Analysis(Protocol):
     """What a row of `ANALYSES` names."""
 
     columns: Sequence[Column]
+    version: int
+    """Raised whenever the same sums would give other numbers."""
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table, with those columns; without a row where there is nothing to tell."""

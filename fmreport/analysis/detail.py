@@ -40,6 +40,7 @@ FIRST = 2
 class Detail:
     """One row per tap, the image itself first; power is averaged over channels and images before anything else."""
 
+    version = 1
     columns = explained(
         "spectral-centroid",
         TAP_OR_IMAGE,

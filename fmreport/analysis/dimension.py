@@ -61,6 +61,7 @@ class Dimension:
     """One row per tap; of vectors, which have no positions, over images only."""
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table, in the order of the taps."""

@@ -45,6 +45,7 @@ class Dissection:
     """
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table."""

@@ -25,6 +25,7 @@ NULL = ("shuffled", "shifted")
 class Progression:
     """One row per tap and quantity."""
 
+    version = 1
     columns = explained(
         "progression",
         TAP_OR_IMAGE,

@@ -56,6 +56,7 @@ class Readability:
     """
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table; where a tap has no rows for a target, `reason` says why."""

@@ -44,6 +44,7 @@ class Redundancy:
     """One row per near-duplicate channel; none of taps that are no maps, or of too few positions."""
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table, in the order of taps and channels."""

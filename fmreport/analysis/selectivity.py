@@ -74,6 +74,7 @@ class Selectivity:
     """
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table; empty with fewer than two masks."""

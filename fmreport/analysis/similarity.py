@@ -30,6 +30,7 @@ class Similarity:
     """One row per pair of taps, each with itself too."""
 
     columns: Sequence[Column] = COLUMNS
+    version = 1
 
     def table(self, evidence: Evidence) -> pd.DataFrame:
         """The table, in the order of the taps."""

@@ -25,6 +25,7 @@ IMPORTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 CLASS_NAME = r"^[A-Za-z]\w*$"
 SHA256 = r"^[0-9a-fA-F]{64}$"
 ORCID = r"^\d{4}-\d{4}-\d{4}-\d{3}[\dX]$"
+DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 DOI = r"^10\.\d{4,9}/\S+$"
 FILE = "file://"
 WITH_STEM = r"\{stem\}"
@@ -35,6 +36,7 @@ PATTERNS = {
     CLASS_NAME: "a name from keras.applications, such as ResNet50V2",
     SHA256: "the 64 hexadecimal digits of a SHA-256",
     ORCID: "an ORCID iD, such as 0000-0002-1825-0097",
+    DATE: "a date, such as 2026-11-21",
     DOI: "a DOI, such as 10.5281/zenodo.1234567",
     WITH_STEM: "a path that holds {stem}, such as masks/{stem}.png",
 }

@@ -30,7 +30,13 @@ def pinned(sha256: str | None, info: ValidationInfo) -> str | None:
 Inputs = Annotated[Mapping[str, Feed], AfterValidator(_with_an_image)]
 
 
-class KerasSection(Section):
+class ModelSection(Section):
+    """What every model may declare."""
+
+    licence: Text | None = Field(default=None, description="licence of the model, such as an SPDX identifier")
+
+
+class KerasSection(ModelSection):
     """A saved Keras model."""
 
     kind: Literal["keras"] = Field(description="a .keras or .h5 file, or a Keras SavedModel folder")
@@ -43,7 +49,7 @@ class KerasSection(Section):
     inputs: Inputs = Field(default={}, description=INPUTS)
 
 
-class ApplicationSection(Section):
+class ApplicationSection(ModelSection):
     """An architecture of keras.applications."""
 
     kind: Literal["application"] = Field(description="an architecture of keras.applications")
@@ -64,7 +70,7 @@ class ApplicationSection(Section):
         return classes
 
 
-class BuilderSection(Section):
+class BuilderSection(ModelSection):
     """A function that returns a model."""
 
     kind: Literal["builder"] = Field(description="a Python function that returns a Keras model")
@@ -80,7 +86,7 @@ class BuilderSection(Section):
         return pinned(sha256, info)
 
 
-class GraphSection(Section):
+class GraphSection(ModelSection):
     """What settles which part of a saved graph is opened, and how."""
 
     sha256: Sha256 | None = Field(default=None, description="SHA-256 of all its files; other files stop the run")
@@ -110,7 +116,7 @@ class HubSection(GraphSection):
     timeout: Positive = Field(default=60, description="seconds without an answer after which a download is given up")
 
 
-class BitSection(Section):
+class BitSection(ModelSection):
     """A BiT model (Big Transfer), built here."""
 
     kind: Literal["bit"] = Field(description="a Big Transfer model (BiT) from its published .npz weights")

@@ -9,7 +9,13 @@ from pydantic import Field, ValidationInfo, field_validator
 from fmreport.config.base import WITH_STEM, Distinct, Levels, Paths, PathText, Positive, Section, Text
 
 
-class SkimageProbes(Section):
+class ProbesSection(Section):
+    """What all probes may declare."""
+
+    licence: Text | None = Field(default=None, description="licence of the images, such as an SPDX identifier")
+
+
+class SkimageProbes(ProbesSection):
     """Photographs that ship inside scikit-image."""
 
     kind: Literal["skimage"] = Field(description="photographs that ship inside scikit-image")
@@ -34,7 +40,7 @@ class MaskValues(Section):
         return ignore
 
 
-class FilesProbes(Section):
+class FilesProbes(ProbesSection):
     """Image files, with mask files where there are any."""
 
     kind: Literal["files"] = Field(description="image files")

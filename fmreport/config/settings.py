@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from fmreport.config.base import DOI, Distinct, FolderName, Section, Text
+from fmreport.config.base import DATE, DOI, Distinct, FolderName, Section, Text
 from fmreport.config.checking import settle, stop_at, translate
 from fmreport.config.models import Model
 from fmreport.config.overrides import lay_over
@@ -42,6 +42,7 @@ class Origin:
     source: Path = UNNAMED
     folder: Path = Path()
     document: Document | None = None
+    overrides: tuple[str, ...] = ()
 
 
 class Config(Section):
@@ -58,7 +59,10 @@ class Config(Section):
     )
     authors: tuple[Author, ...] = Field(default=(), description="who stands behind the run")
     abstract: Text | None = Field(default=None, description="a paragraph for the report's first page")
-    licence: Text | None = Field(default=None, description="licence of the report")
+    licence: Text | None = Field(default=None, description="licence of the report, such as CC-BY-4.0")
+    date: str | None = Field(
+        default=None, pattern=DATE, description="the report's date, such as 2026-11-21; default: SOURCE_DATE_EPOCH"
+    )
     doi: str | None = Field(
         None, pattern=DOI, description="DOI of the model or the paper, such as 10.5281/zenodo.1234567"
     )
@@ -103,6 +107,11 @@ class Config(Section):
         """The folder that paths in the config count from, absolute."""
         return self._origin.folder
 
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What was laid over the file, each as `key=value`."""
+        return self._origin.overrides
+
     def resolve(self, text: str) -> Path:
         """The path that a text in the config means. `builtin:NAME` is no path."""
         return self.folder / text
@@ -119,9 +128,10 @@ class Config(Section):
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults written out, ready for JSON; `from_dict` makes the same config of it.
 
-        Absolute paths become relative to the config's folder, or `.../` and their last name.
+        `batch` is left out, on which no result depends. Absolute paths become relative to the config's folder, or
+        `.../` and their last name.
         """
-        return self.model_dump(mode="json", context={"folder": self.folder})
+        return self.model_dump(mode="json", context={"folder": self.folder}, exclude={"batch"})
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -131,7 +141,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     """
     document = read_yaml(_text(Path(path)), str(path))
     lay_over(document, overrides, json_schema())
-    return _checked(document, Origin(Path(path), Path(path).absolute().parent, document))
+    return _checked(document, Origin(Path(path), Path(path).absolute().parent, document, tuple(overrides)))
 
 
 def from_dict(data: Mapping[str, Any], folder: Path | str) -> Config:

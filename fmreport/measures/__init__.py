@@ -7,7 +7,7 @@ measuring the probes in parts and merging equals measuring them whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -72,6 +72,8 @@ class Measure(Protocol):
     """Whether it is of maps `(B, H, W, C)` alone, and of what their images show: then `x.shown` is never None."""
     method: str
     """Entry of docs/methods.md that explains its columns, those left aside that name one of their own."""
+    version: int
+    """Raised whenever the same activations would give other numbers."""
     sums: Sequence[Sum]
     columns: Sequence[Derived]
 
@@ -99,8 +101,27 @@ def derive(measures: Sequence[Measure], sums: Sums) -> dict[str, np.ndarray]:
         return {name: value for m in measures for name, value in m.derive({**sums, **held}).items()}
 
 
+COMBINE: Mapping[str, np.ufunc] = {"add": np.add, "min": np.fmin, "max": np.fmax}
+"""How parts combine; a NaN extreme is one of no values."""
+
+
 def merge(sums: Sequence[Sum], parts: Mapping[str, np.ndarray], axis: int) -> dict[str, np.ndarray]:
-    """The parts along `axis` combined into one, each sum by its own rule; a NaN extreme is one of no values."""
-    reduce: Mapping[str, Callable[..., np.ndarray]]
-    reduce = {"add": np.sum, "min": np.fmin.reduce, "max": np.fmax.reduce}
-    return {s.name: reduce[s.combine](parts[s.name], axis=axis) for s in sums if s.name in parts}
+    """The parts along `axis` combined into one, each sum by its own rule."""
+    return {s.name: COMBINE[s.combine].reduce(parts[s.name], axis=axis) for s in sums if s.name in parts}
+
+
+def fold(
+    sums: Sequence[Sum], whole: Mapping[str, np.ndarray], parts: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """`whole` with the images of the parts `(B, ...)` combined into it, each sum by its own rule.
+
+    They are taken one after another, so that what is rounded does not depend on how images are batched.
+    """
+    folded = {}
+    for s in (s for s in sums if s.name in parts):
+        combine, rows = COMBINE[s.combine], parts[s.name]
+        made, first = (whole[s.name], 0) if s.name in whole else (combine.reduce(rows[:1], axis=0), 1)
+        for row in rows[first:]:
+            made = combine(made, row)
+        folded[s.name] = made
+    return folded

@@ -17,6 +17,7 @@ class Counts:
 
     of_maps = False
     method = "finite-values"
+    version = 1
     sums = (
         Sum(
             Column("finite", "count", "values that are neither NaN nor Inf; every other measure is of these"), "channel"

@@ -34,6 +34,7 @@ class Detail:
 
     of_maps = True
     method = "spectrum-of-a-map"
+    version = 1
     sums = (
         Sum(
             Column(

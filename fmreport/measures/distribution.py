@@ -35,6 +35,7 @@ class Distribution:
 
     of_maps = False
     method = "histogram-and-quantiles"
+    version = 1
     sums = (Sum(Column("count", "count", "values in the bin"), "bin"),)
     columns = (
         Derived(

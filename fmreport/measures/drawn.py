@@ -25,6 +25,7 @@ class Drawn:
 
     of_maps = True
     method = "best-channel"
+    version = 1
     sums = (
         Sum(Column("drawn", "activation", "values, rounded to 8 significant bits"), "place"),
         Sum(

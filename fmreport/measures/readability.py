@@ -36,6 +36,7 @@ class Readability:
 
     of_maps = True
     method = "readability"
+    version = 1
     sums = (
         Sum(Column("gram", "", "sums over positions of products of channels, 1 and targets; see `unpacked`"), "group"),
         Sum(

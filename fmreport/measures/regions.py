@@ -29,6 +29,7 @@ class Regions:
 
     of_maps = True
     method = "region-variance-ratio"
+    version = 1
     sums = (
         Sum(Column("region_between", "activation^2", "squares between foreground and background"), "image"),
         Sum(

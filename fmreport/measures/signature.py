@@ -28,6 +28,7 @@ class Signature:
 
     of_maps = True
     method = "near-duplicate-channels"
+    version = 1
     sums = (Sum(Column("signature", "activation", "sums over positions of maps, and of maps times signs"), "whole"),)
     columns: tuple[Derived, ...] = ()
 

@@ -26,6 +26,7 @@ class Zeros:
 
     of_maps = False
     method = "exact-zeros"
+    version = 1
     sums = (Sum(Column("zeros", "count", "values that are exactly 0, of either sign"), "channel"),)
     columns = (
         Derived(Column("zero_fraction", "1", "share of exact zeros; of one channel over all probes: its APoZ", APOZ)),

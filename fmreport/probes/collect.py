@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmreport.errors import ProbeError
+from fmreport.facts import ProbeFact
 from fmreport.probes import files
 from fmreport.probes.masks import Meaning, no_foreground
 from fmreport.probes.outlines import outline
 from fmreport.probes.photographs import photograph
 from fmreport.probes.probeset import ProbeFile, ProbeSet
-from fmreport.records import ProbeFact
 
 if TYPE_CHECKING:
     from fmreport.config.probes import FilesProbes, Probes

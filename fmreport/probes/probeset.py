@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from fmreport.errors import ProbeError, nearest
+from fmreport.facts import ProbeFact
+from fmreport.media_types import UNKNOWN, media_type
 from fmreport.probes.masks import Meaning, found
 from fmreport.probes.outlines import Outline
 from fmreport.probes.reading import Decoder, decode_image, decode_levels
-from fmreport.records import Probe, ProbeFact
+from fmreport.records import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +38,30 @@ class ProbeFile:
         if not self.origin.isprintable():
             # Bytes that are no UTF-8, or control characters, which neither the tables nor the report could hold.
             raise ProbeError(f"{self.origin!a} has a name that cannot be printed", fix="rename the file")
-        image, sha256 = _decoded(self.path, self.origin, decode_image)
+        image, sha256, size = _decoded(self.path, self.origin, decode_image)
         height, width = image.shape[:2]
-        mask, mask_sha256, values = None, "", frozenset[int]()
+        fact = ProbeFact(name, self.origin, sha256, (height, width), bytes=size, media_type=media_type(self.path.name))
+        mask, values = None, frozenset[int]()
         if self.mask is not None:
-            levels, mask_sha256 = self._levels(self.mask)
+            levels, mask_sha256, mask_size = self._levels(self.mask)
             self._same_size(levels.shape, (height, width))
             mask, values = _named(self.mask_origin, lambda: self.meaning.apply(levels)), found(levels)
-        fact = ProbeFact(name, self.origin, sha256, (height, width), mask is not None, self.mask_origin, mask_sha256)
+            drawn = isinstance(self.mask, Outline)
+            fact = replace(
+                fact,
+                has_mask=True,
+                mask_origin=self.mask_origin,
+                mask_sha256=mask_sha256,
+                mask_bytes=mask_size,
+                mask_media_type=UNKNOWN if drawn else media_type(self.mask_origin),
+            )
         return Probe(name, image, self.origin, sha256, mask), fact, values
 
-    def _levels(self, mask: Path | Outline) -> tuple[np.ndarray, str]:
-        """The mask's whole numbers, and the SHA-256 of its file, or of its pixels where they were drawn."""
+    def _levels(self, mask: Path | Outline) -> tuple[np.ndarray, str, int]:
+        """The mask's whole numbers; SHA-256 and bytes of its file, or of its pixels where they were drawn."""
         if isinstance(mask, Outline):
             levels = mask.levels()
-            return levels, hashlib.sha256(levels.tobytes()).hexdigest()
+            return levels, hashlib.sha256(levels.tobytes()).hexdigest(), levels.nbytes
         if not mask.is_file():
             raise ProbeError(
                 f"{self.origin} has no mask: there is no file {self.mask_origin}",
@@ -130,14 +141,15 @@ def displayed(names: Sequence[str], display: Sequence[str] | None) -> tuple[str,
     return tuple(dict.fromkeys(display))
 
 
-def _decoded(path: Path, origin: str, decode: Decoder) -> tuple[np.ndarray, str]:
-    """What a file holds, and the SHA-256 of its bytes, both of the same open file."""
+def _decoded(path: Path, origin: str, decode: Decoder) -> tuple[np.ndarray, str, int]:
+    """What a file holds; SHA-256 and number of its bytes, all of the same open file."""
     if path.exists() and not path.is_file():
         raise ProbeError(f"{origin} is no regular file", fix="name image files; a pipe or a device holds no image")
     try:
         with path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            return _named(origin, lambda: decode(handle)), digest
+            size = handle.tell()
+            return _named(origin, lambda: decode(handle)), digest, size
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProbeError(f"{origin} cannot be opened: {reason}", fix="check the path and its permissions") from error

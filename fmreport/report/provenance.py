@@ -60,7 +60,7 @@ class Provenance:
 def told(run: Run) -> Provenance:
     """All of it, from the run's own record."""
     facts = run.facts
-    outputs: dict[str, str] = json.loads(run.record)["outputs"]
+    outputs = {path: fact["sha256"] for path, fact in json.loads(run.record)["outputs"].items()}
     # Tables first: of maps there may be hundreds.
     ordered = sorted(outputs, key=lambda path: (not path.startswith(f"{MADE_OF[0]}/"), path))
     return Provenance(

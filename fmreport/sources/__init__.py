@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from fmreport.config import Config
 from fmreport.errors import SourceError
+from fmreport.facts import Platform
 from fmreport.records import Layer, Tap
 
 T = TypeVar("T")
@@ -52,6 +54,8 @@ class Identity:
     """Of the file (of all files of a folder); empty where the weights come from no file."""
     framework: str
     parameters: int
+    bytes: int = 0
+    """Of the file, or of all files of the folder; 0 where the weights come from no file."""
     signature: str = ""
     """Which of the model's functions was opened: a signature, or `__call__`; empty where it has only one way in."""
 
@@ -118,7 +122,7 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
     try:
         with _quiet():
             opener = getattr(import_module(module), attribute)
-            import_module("tensorflow").config.list_logical_devices()
+            import_module("fmreport.sources.settling").settle(config.seed)
     except ImportError as error:
         raise SourceError(
             f"TensorFlow or Keras cannot be imported: {error}",
@@ -126,6 +130,21 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
         ) from error
     model: TappableModel = opener(config, advance) if config.model.kind in DOWNLOADS else opener(config)
     return model
+
+
+def platform() -> Platform:
+    """What models are run with here, as far as it may decide the last digits of numbers; a model must be open."""
+    found: Platform = import_module("fmreport.sources.settling").platform()
+    return found
+
+
+def own_code(config: Config) -> dict[str, Path]:
+    """The modules beside the config that it names, and what they take from others beside it, by their paths there."""
+    from fmreport.sources.code import files_of
+
+    names = [*getattr(config.model, "custom_objects", ())]
+    names += [config.model.function] if config.model.kind == "builder" else []
+    return {path.relative_to(config.folder).as_posix(): path for path in files_of(names, config.folder)}
 
 
 @contextmanager

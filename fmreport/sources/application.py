@@ -10,7 +10,7 @@ from fmreport.config import ApplicationSection, Config
 from fmreport.errors import SourceError, nearest
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
-from fmreport.sources.files import weights_file, where
+from fmreport.sources.files import bytes_of, weights_file, where
 from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
 from fmreport.sources.listing import entries
@@ -32,7 +32,7 @@ def open_model(config: Config) -> KerasModel:
         raise SourceError(
             f"{where(config, 'name')}: keras.applications has no {section.name}", fix=nearest(section.name, known)
         )
-    weights, digest = section.weights, ""
+    weights, digest, path = section.weights, "", None
     if weights not in (None, "imagenet"):
         path, digest = weights_file(config, str(weights), None)
         weights = str(path)
@@ -51,7 +51,9 @@ def open_model(config: Config) -> KerasModel:
             f"{where(config, 'name')}: keras.applications.{section.name} cannot be built {asked}: {summary(error)}",
             fix=_fix(section),
         ) from error
-    identity = Identity("application", section.name, digest, f"keras {keras.__version__}", entries(variables(model)))
+    size_of_weights = bytes_of(path) if path else 0
+    framework = f"keras {keras.__version__}"
+    identity = Identity("application", section.name, digest, framework, entries(variables(model)), size_of_weights)
     return KerasModel(model, identity, feeds=section.inputs)
 
 

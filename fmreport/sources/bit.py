@@ -9,7 +9,7 @@ import keras
 from fmreport.config import BitSection, Config
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
-from fmreport.sources.files import weights_file, where
+from fmreport.sources.files import bytes_of, weights_file, where
 from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
 from fmreport.sources.listing import entries
@@ -28,11 +28,12 @@ def open_model(config: Config) -> KerasModel:
             fix="write preprocess: {size: [480, 480]}, as published for photographs, or [128, 128] for small images",
         )
     if section.weights is None:
-        model, digest = bit(section.variant, classes=section.classes, size=size, seed=config.seed), ""
+        model, digest, weighs = bit(section.variant, classes=section.classes, size=size, seed=config.seed), "", 0
     else:
         path, digest = weights_file(config, section.weights, section.sha256)
-        model = _loaded(config, section, path, size)
-    identity = Identity("bit", section.variant, digest, f"keras {keras.__version__}", entries(variables(model)))
+        model, weighs = _loaded(config, section, path, size), bytes_of(path)
+    framework = f"keras {keras.__version__}"
+    identity = Identity("bit", section.variant, digest, framework, entries(variables(model)), weighs)
     return KerasModel(model, identity)
 
 

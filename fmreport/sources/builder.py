@@ -12,7 +12,7 @@ from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.code import importable, load_object
-from fmreport.sources.files import weights_file, where
+from fmreport.sources.files import bytes_of, weights_file, where
 from fmreport.sources.inputs import inputs_of
 from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
@@ -40,8 +40,8 @@ def open_model(config: Config) -> KerasModel:
             ) from error
         framework = _framework(model, setting, section)
         _build(model, config)
-    digest = _load_weights(model, config, section) if section.weights else ""
-    identity = Identity("builder", section.function, digest, framework, entries(variables(model)))
+    digest, weighs = _load_weights(model, config, section) if section.weights else ("", 0)
+    identity = Identity("builder", section.function, digest, framework, entries(variables(model)), weighs)
     return KerasModel(model, identity, feeds=section.inputs, size=config.preprocess.size)
 
 
@@ -81,7 +81,7 @@ def _build(model: Any, config: Config) -> None:
         ) from error
 
 
-def _load_weights(model: Any, config: Config, section: BuilderSection) -> str:
+def _load_weights(model: Any, config: Config, section: BuilderSection) -> tuple[str, int]:
     path, digest = weights_file(config, str(section.weights), section.sha256)
     try:
         model.load_weights(path)
@@ -90,4 +90,4 @@ def _load_weights(model: Any, config: Config, section: BuilderSection) -> str:
             f"{where(config, 'weights')}: {section.weights} does not fit the model: {summary(error)}",
             fix="give a file that was written by this model's save_weights",
         ) from error
-    return digest
+    return digest, bytes_of(path)

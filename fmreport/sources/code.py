@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from importlib.machinery import PathFinder
 from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fmreport.errors import SourceError, nearest
@@ -60,3 +62,29 @@ def _forget_namesake(package: str, folder: Path) -> None:
     if spec is not None and spec.origin is not None and loaded not in (None, spec.origin):
         for name in [each for each in sys.modules if each == package or each.startswith(f"{package}.")]:
             del sys.modules[name]
+
+
+def files_of(names: Sequence[str], folder: Path) -> list[Path]:
+    """The files in a folder that hold the named objects (`module:attribute`), and what these modules take from others.
+
+    They must have been imported; what is installed lies elsewhere, and its version tells of it.
+    """
+    waiting, found = [name.partition(":")[0] for name in names], dict[str, Path]()
+    while waiting:
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        path = Path(getattr(module, "__file__", None) or "")
+        inside = path.is_relative_to(folder) and "site-packages" not in path.parts
+        if module is None or name in found or not inside:
+            continue
+        found[name] = path
+        package = name.rpartition(".")[0]
+        taken = [each.__name__ if inspect.ismodule(each) else each.__module__ for each in _named(module)]
+        waiting += [package, *taken] if package else taken
+    return sorted(set(found.values()))
+
+
+def _named(module: ModuleType) -> list[Any]:
+    """Modules, classes and functions that a module's names stand for."""
+    kinds = (inspect.ismodule, inspect.isclass, inspect.isfunction)
+    return [each for each in vars(module).values() if any(kind(each) for kind in kinds)]

@@ -124,6 +124,12 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def bytes_of(path: Path) -> int:
+    """Bytes of a file; of a folder, of all its files."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def checked_hash(
     config: Config, key: str, path: Path, pinned: str | None, *, restore: str = "restore the file that was meant"
 ) -> str:

@@ -15,7 +15,7 @@ from fmreport.config.base import portable
 from fmreport.errors import SourceError
 from fmreport.sources import Identity, TappableModel
 from fmreport.sources.architecture import summary
-from fmreport.sources.files import checked_hash, hub_folder, is_address, where
+from fmreport.sources.files import bytes_of, checked_hash, hub_folder, is_address, where
 from fmreport.sources.savedmodel import opened
 
 
@@ -24,7 +24,7 @@ def open_model(config: Config, advance: Callable[[int, int], None] | None = None
     section = config.model
     assert isinstance(section, HubSection)
     folder, digest = resolve(config, section, advance)
-    identity = Identity("hub", portable(section.handle, config.folder), digest, "", 0)
+    identity = Identity("hub", portable(section.handle, config.folder), digest, "", 0, bytes_of(folder))
     setting = _setting(config, section)
     if not is_address(section.handle):
         return opened(config, section, folder, identity, setting)

@@ -9,11 +9,12 @@ from typing import Any
 import keras
 
 from fmreport.config import Config, KerasSection
+from fmreport.config.base import portable
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import H5, attributes, summary
 from fmreport.sources.code import importable, load_object
-from fmreport.sources.files import model_file, where
+from fmreport.sources.files import bytes_of, model_file, where
 from fmreport.sources.keras_listing import variables
 from fmreport.sources.keras_model import KerasModel
 from fmreport.sources.listing import entries
@@ -40,7 +41,8 @@ def open_model(config: Config) -> KerasModel:
             setting = f"{config.where('model', 'custom_objects', i)}: model.custom_objects[{i}]"
             custom[re.split("[:.]", name)[-1]] = load_object(name, setting, config.folder)
         model, framework = _load(path, custom, section, where(config, "path"))
-    identity = Identity("keras", section.path, digest, framework, entries(variables(model)))
+    shown = portable(section.path, config.folder)
+    identity = Identity("keras", shown, digest, framework, entries(variables(model)), bytes_of(path))
     return KerasModel(model, identity, feeds=section.inputs, size=config.preprocess.size)
 
 

@@ -10,10 +10,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fmreport.config import Config, GraphSection, SavedModelSection
+from fmreport.config.base import portable
 from fmreport.errors import SourceError, nearest
 from fmreport.sources import Identity
 from fmreport.sources.architecture import mend, summary
-from fmreport.sources.files import saved_graph, where
+from fmreport.sources.files import bytes_of, saved_graph, where
 from fmreport.sources.graph.flat import of_function
 from fmreport.sources.graph.frozen import frozen
 from fmreport.sources.graph.model import GraphModel
@@ -34,7 +35,7 @@ def open_model(config: Config) -> GraphModel:
     assert isinstance(section, SavedModelSection)
     path, digest = saved_graph(config, section)
     setting = f"{where(config, 'path')}: {section.path}"
-    identity = Identity("savedmodel", section.path, digest, "", 0)
+    identity = Identity("savedmodel", portable(section.path, config.folder), digest, "", 0, bytes_of(path))
     if path.is_dir():
         if section.outputs:
             raise SourceError(

@@ -1,0 +1,142 @@
+"""The manifest of a run as a file: written, read whatever its format, checked, and its JSON schema.
+
+It ends in the SHA-256 of itself, so that it can be told to be whole without any other file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fmreport.errors import StoreError
+from fmreport.facts import Facts, FileFact, digest
+from fmreport.media_types import media_type
+
+FORMAT = 2
+"""Version of the manifest; those before it are read as well."""
+FACTS = tuple(each.name for each in fields(Facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a manifest says."""
+
+    facts: Facts
+    outputs: dict[str, FileFact]
+    """Every other file of the run by its path, but those that tell of one execution."""
+    format: int
+    """In which it was written."""
+    id: str
+    """As it stands there; empty in format 1, which had none."""
+
+
+def written(facts: Facts, outputs: Mapping[str, FileFact]) -> bytes:
+    """The file: its own SHA-256 last."""
+    listed = {path: asdict(outputs[path]) for path in sorted(outputs)}
+    return sealed({"format": FORMAT, "id": facts.id, **asdict(facts), "outputs": listed})
+
+
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """JSON content with its own SHA-256, which is that of the content without it, in the one form that has it."""
+    whole = {**content, "sha256": digest(json.loads(json.dumps(content)))}
+    return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+
+
+def is_sealed(data: bytes) -> bool:
+    """Whether a file is, to the byte, what `sealed` made."""
+    try:
+        content = json.loads(data)
+        content.pop("sha256")
+        return data == sealed(content)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return False
+
+
+def read(data: bytes, named: str) -> Manifest:
+    """The manifest in a file that messages call `named`; raises `StoreError` where it is none."""
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise StoreError(f"{named} cannot be read: {error}", fix=RESTORE) from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), int):
+        raise StoreError(f"{named} is no manifest of a run", fix="give a folder that a run wrote")
+    found = content["format"]
+    if found != FORMAT and found not in OLDER:
+        raise StoreError(
+            f"{named} has format {found}, and this version reads up to {FORMAT}", fix="read it with a newer fmreport"
+        )
+    try:
+        return _checked(OLDER[found](content) if found in OLDER else content, found)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{named}: {place}: {first['msg']}", fix=RESTORE) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{named} cannot be read: it has no {error}", fix=RESTORE) from error
+
+
+RESTORE = "restore it, or run it again"
+
+
+def _checked(content: Mapping[str, Any], found: int) -> Manifest:
+    told = {name: value for name, value in content.items() if name not in ("format", "id", "outputs", "sha256")}
+    outputs = _adapter_of_outputs().validate_python(content["outputs"])
+    return Manifest(_adapter().validate_python(told), outputs, found, str(content.get("id", "")))
+
+
+def _of_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs had a hash alone, and of the files that were read little was told."""
+    kept = {name: value for name, value in content.items() if name in FACTS}
+    outputs = {
+        path: {"media_type": media_type(path), "bytes": None, "sha256": sha256}
+        for path, sha256 in content["outputs"].items()
+    }
+    return {**kept, "outputs": outputs}
+
+
+OLDER: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _of_format_1}
+"""What makes a manifest of today's format of an older one's content."""
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a manifest of today's format; do not change it."""
+    schema = _adapter().json_schema()
+    outputs = _adapter_of_outputs().json_schema(ref_template="#/$defs/{model}")
+    own = {
+        "format": {"const": FORMAT, "description": "version of the manifest"},
+        "id": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 over what decides the results"},
+        "outputs": {
+            **{key: value for key, value in outputs.items() if key != "$defs"},
+            "description": "every other file of the run by its path, but those that tell of one execution",
+        },
+        "sha256": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{64}$",
+            "description": "of the manifest without this entry, as JSON with sorted keys and without spaces",
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "fmreport manifest",
+        "properties": {**own, **schema["properties"]},
+        # A file holds everything, defaults too.
+        "required": [*own, *schema["properties"]],
+        "$defs": {**schema["$defs"], **outputs["$defs"]},
+    }
+
+
+@cache
+def _adapter() -> TypeAdapter[Facts]:
+    return TypeAdapter(Facts)
+
+
+@cache
+def _adapter_of_outputs() -> TypeAdapter[dict[str, FileFact]]:
+    return TypeAdapter(dict[str, FileFact])
