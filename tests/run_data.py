@@ -6,9 +6,8 @@ edge case in them. The pictures are scikit-image's photographs, the maps are blu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -18,9 +17,9 @@ import run_analyses
 from scipy import ndimage
 from skimage import data, transform
 
-from fmreport import columns
+from fmreport import columns, manifest
 from fmreport.blocks import blocks
-from fmreport.facts import Facts, ProbeFact
+from fmreport.facts import Facts, FileFact, ProbeFact
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
     ATTRIBUTION,
@@ -66,7 +65,7 @@ class SyntheticRun:
     def record(self) -> bytes:
         """The manifest, with a table and a map for outputs."""
         outputs = {"maps/0001.npz": "0a" * 32, "tables/layers.csv": "0b" * 32}
-        return json.dumps({"format": 1, **asdict(self.facts), "outputs": outputs}, indent=1).encode()
+        return manifest.written(self.facts, {path: FileFact("", 1, sha256) for path, sha256 in outputs.items()})
 
     def table(self, name: str) -> pd.DataFrame:
         """One of its tables."""

@@ -134,7 +134,10 @@ def test_the_record_is_the_manifest_as_it_was_before_there_was_a_report(tmp_path
     run = Run.open(tmp_path / "v1")
     assert run.record == before != (tmp_path / "v1" / "manifest.json").read_bytes()
     outputs = json.loads(run.record)["outputs"]
-    assert outputs["tables/layers.csv"] == hashlib.sha256((run.folder / "tables/layers.csv").read_bytes()).hexdigest()
+    assert (
+        outputs["tables/layers.csv"]["sha256"]
+        == hashlib.sha256((run.folder / "tables/layers.csv").read_bytes()).hexdigest()
+    )
     assert {re.split("/", path)[0] for path in outputs} == {"tables"}
     assert json.loads(run.record)["config"] == asdict(stored_facts())["config"]
 
