@@ -41,7 +41,7 @@ from fmreport.report.build import build
 from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
-from fmreport.store import LATEX, Draft, Run, check_free, drafting
+from fmreport.store import LATEX, Draft, Run, drafting
 
 REPORTS = Path("reports")
 TEMPLATES = "templates"
@@ -73,27 +73,26 @@ def run(
     watch = timed = Timed(watch or Unwatched())
     date = environment.date(config.date)
     destination = Path(out) / config.name / config.release
-    check_free(destination, force=force)
     _check_template(config)
-    with watch.stage("Reading the probes") as advance:
-        probe_set = probes.collect(config.probes, config.folder, advance=advance)
-        displayed = _displayed(config, probe_set.names)
-    with watch.stage("Opening the model") as advance:
-        model = sources.open_source(config, advance)
-        _check_controls(config, model)
-        preprocess = preprocessing(config, model)
-        inventory, all_taps = model.inventory(preprocess.size)
-        taps = layers.select(config, all_taps)
-        decided = target.resolve(config, all_taps)
-    batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set), wanted=config.batch)
-    scenes = Scenes(probe_set, preprocess, seed=config.seed)
-    extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes, target=decided)
-    with watch.stage("Measuring") as advance:
-        tables = extraction.measure(displayed, advance)
-    dissected = _dissected(extraction, config, watch)
-    randomised = _randomised(extraction, config, displayed, watch)
-    evidence = _evidence(tables, extraction, dissected)
     with drafting(destination, force=force) as draft:
+        with watch.stage("Reading the probes") as advance:
+            probe_set = probes.collect(config.probes, config.folder, advance=advance)
+            displayed = _displayed(config, probe_set.names)
+        with watch.stage("Opening the model") as advance:
+            model = sources.open_source(config, advance)
+            _check_controls(config, model)
+            preprocess = preprocessing(config, model)
+            inventory, all_taps = model.inventory(preprocess.size)
+            taps = layers.select(config, all_taps)
+            decided = target.resolve(config, all_taps)
+        batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set), wanted=config.batch)
+        scenes = Scenes(probe_set, preprocess, seed=config.seed)
+        extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes, target=decided)
+        with watch.stage("Measuring") as advance:
+            tables = extraction.measure(displayed, advance)
+        dissected = _dissected(extraction, config, watch)
+        randomised = _randomised(extraction, config, displayed, watch)
+        evidence = _evidence(tables, extraction, dissected)
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
             _write_pictures(draft, probe_set, displayed)
@@ -357,9 +356,8 @@ def _copy(folder: Path, draft: Draft, name: str) -> None:
 
 def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
-    draft.write_manifest(facts)
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
-    drawn = Run.open(draft.folder)
+    drawn = Run.drafted(draft.folder, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)
     for file, data in figures.render_all(plots).items():

@@ -139,7 +139,7 @@ def test_an_empty_folder_is_replaced_by_force(tmp_path: Path) -> None:
 def test_a_run_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
     def both() -> None:
         with drafting(tmp_path / "v1", force=False) as draft:
-            write(tmp_path / "v1")
+            write(tmp_path / "v2").folder.rename(tmp_path / "v1")
             draft.write("report.html", b"late")
 
     with pytest.raises(StoreError, match="exists already"):

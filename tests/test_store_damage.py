@@ -54,22 +54,36 @@ def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path, damaged: Callable
         (b'{"format": 1, "na', "manifest.json cannot be read"),
         (b"\xff\xfe\x00", "manifest.json cannot be read"),
         (b"[1]", "is no manifest"),
-        (b'{"format": 2}', "has run format 2, this version reads 1"),
-        (b"{}", "has run format None, this version reads 1"),
+        (b'{"format": 9}', "has format 9, and this version reads up to 2"),
+        (b"{}", "is no manifest"),
+        (b'{"format": 2}', "has no 'outputs'"),
+        (b'{"format": 1, "outputs": []}', "manifest.json cannot be read"),
+        (b'{"format": 2, "outputs": {}, "name": 3}', "manifest.json: "),
     ],
 )
 def test_a_damaged_manifest_is_an_error(damaged: Callable[..., Run], data: bytes, message: str) -> None:
     assert message in complaint(lambda: damaged("manifest.json", data))
 
 
-@pytest.mark.parametrize("change", ["name", "probes", "displayed"])
-def test_a_manifest_that_lacks_something_is_an_error(run: Run, damaged: Callable[..., Run], change: str) -> None:
+@pytest.mark.parametrize("name", ["name", "probes", "displayed", "config", "outputs"])
+def test_a_manifest_that_lacks_something_is_an_error(run: Run, damaged: Callable[..., Run], name: str) -> None:
     manifest = json.loads((run.folder / "manifest.json").read_bytes())
-    for value in (None, 3):
-        lacking = {key: v for key, v in manifest.items() if key != change} | ({} if value is None else {change: value})
-        if value is None or change != "name":
-            opened = damaged("manifest.json", json.dumps(lacking).encode())
-            assert "manifest.json cannot be read" in complaint(lambda: opened.facts)  # noqa: B023
+    del manifest[name]
+    told = complaint(lambda: damaged("manifest.json", json.dumps(manifest).encode()))
+    assert "manifest.json" in told
+    assert name in told
+
+
+@pytest.mark.parametrize("value", [3, {"a": [None]}])
+@pytest.mark.parametrize("name", ["name", "probes", "displayed", "outputs", "platform", "numbers"])
+def test_a_manifest_that_holds_something_else_is_an_error(
+    run: Run, damaged: Callable[..., Run], name: str, value: object
+) -> None:
+    manifest = json.loads((run.folder / "manifest.json").read_bytes())
+    manifest[name] = value
+    told = complaint(lambda: damaged("manifest.json", json.dumps(manifest).encode()))
+    assert "manifest.json" in told
+    assert name in told
 
 
 @pytest.mark.parametrize("data", [None, b"", b"\x00\xff" * 50], ids=["missing", "empty", "noise"])

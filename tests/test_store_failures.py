@@ -91,6 +91,7 @@ def test_a_failed_rename_leaves_the_old_run(
         return moved
 
     with monkeypatch.context() as patch:
+        patch.setattr("fmreport.store.place._exchanged", lambda *_: False)
         patch.setattr(Path, "rename", rename)
         with pytest.raises((StoreError, KeyboardInterrupt)):
             write(destination, force=True)

@@ -1,0 +1,19 @@
+"""The only reader and writer of a run folder."""
+
+from fmreport.store.draft import Draft, check_free, drafting, file_fact, recorded
+from fmreport.store.layout import EXECUTION, LATEX, MADE_OF, MANIFEST, TABLES
+from fmreport.store.run import Run
+
+__all__ = (
+    "EXECUTION",
+    "LATEX",
+    "MADE_OF",
+    "MANIFEST",
+    "TABLES",
+    "Draft",
+    "Run",
+    "check_free",
+    "drafting",
+    "file_fact",
+    "recorded",
+)

@@ -1,0 +1,142 @@
+"""Writing a run folder: what is written is whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fmreport import manifest
+from fmreport.errors import StoreError
+from fmreport.facts import Facts, FileFact
+from fmreport.media_types import media_type
+from fmreport.records import Tiles
+from fmreport.store.layout import ATTRIBUTED, EXECUTION, MANIFEST, PICTURES, TABLES, TILES
+from fmreport.store.place import held
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A run folder that is being written, under another name beside its destination.
+
+    Its manifest is the last thing to be written, so that without one it is no run.
+    """
+
+    folder: Path
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes one file at a path inside the folder."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Writes one of `TABLES`."""
+        file = TABLES[name]
+        as_csv = file.endswith(".csv")
+        data = table.to_csv(index=False, lineterminator="\n").encode() if as_csv else table.to_parquet(index=False)
+        self.write(f"tables/{file}", data)
+
+    def write_tiles(self, order: int, tiles: Tiles, *, attribution: bool = False) -> None:
+        """Writes the maps of one tap, named by its place in the model; with `attribution`, those of its attribution."""
+        path = (ATTRIBUTED if attribution else TILES).format(order)
+        self.write(path, _npz({name: value for name, value in asdict(tiles).items() if name != "tap"}))
+
+    def write_pictures(self, pictures: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> None:
+        """Writes the probes' pictures `(h, w, 3)` uint8 and masks `(h, w)` uint8 by the probes' names."""
+        arrays: dict[str, Any] = {"pictures": np.array(list(pictures)), "masks": np.array(list(masks))}
+        arrays |= {f"picture_{i}": picture for i, picture in enumerate(pictures.values())}
+        arrays |= {f"mask_{i}": mask for i, mask in enumerate(masks.values())}
+        self.write(PICTURES, _npz(arrays))
+
+    def write_manifest(self, facts: Facts) -> None:
+        """Writes the manifest, which lists every other file with its hash."""
+        self.write(MANIFEST, manifest.written(facts, recorded(self.folder)))
+
+    def write_execution(self, told: Mapping[str, Any]) -> None:
+        """Writes what is true of this execution alone."""
+        self.write(EXECUTION, manifest.sealed(told))
+
+
+def recorded(folder: Path) -> dict[str, FileFact]:
+    """What a manifest says of every file of a run, by its path."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    kept = sorted(files.keys() - {MANIFEST, EXECUTION})
+    return {name: file_fact(files[name]) for name in kept}
+
+
+def file_fact(path: Path) -> FileFact:
+    """One file as it is."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileFact(media_type(path.name), file.tell(), digest)
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def check_free(destination: Path, *, force: bool) -> None:
+    """Raises `StoreError` unless a run may be written there."""
+    if not os.path.lexists(destination):
+        return
+    if not force:
+        raise StoreError(
+            f"{destination} exists already", fix="write another `release:` into the config, or replace it with --force"
+        )
+    if not _replaceable(destination):
+        raise StoreError(
+            f"{destination} is no run, so --force does not replace it", fix="move it away, or choose another --out"
+        )
+
+
+def _replaceable(folder: Path) -> bool:
+    """Whether a folder is empty or a run, of any format. Other programs write a manifest.json too."""
+    try:
+        if not any(folder.iterdir()):
+            return True
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"format", "outputs", "probes"} <= manifest.keys()
+
+
+@contextmanager
+def drafting(destination: Path, *, force: bool) -> Iterator[Draft]:
+    """A draft that becomes `destination` when the block ends; whatever else happens, `destination` stays as it was."""
+    check_free(destination, force=force)
+    made: list[Path] = []
+    try:
+        target = destination.resolve()
+        made += [parent for parent in target.parents if not parent.exists()]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with held(target) as place:
+            check_free(destination, force=force)
+            yield Draft(place.folder)
+            check_free(destination, force=force)
+            place.put(target)
+    except OSError as error:
+        raise _unwritable(destination, error) from error
+    finally:
+        for parent in made:
+            with suppress(OSError):  # of a run that was written they are not empty
+                parent.rmdir()
+
+
+def _unwritable(destination: Path, error: OSError) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(f"the disk is full: {destination} was not written", fix="free space, or choose another --out")
+    message = f"{destination} was not written: {error.strerror or error}"
+    return StoreError(message, fix="check the folder's permissions, or choose another --out")
