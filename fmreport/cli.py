@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -46,6 +47,8 @@ out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(file=_own_stderr(), highlight=False, soft_wrap=True, emoji=False)
 
 INTERRUPTED = 130
+VERDICTS = {"held": "green", "failed": "bold red", "unchecked": "yellow"}
+"""The colour of each verdict of `verify`."""
 LEGEND = """\
 Index: position among the taps of the same type, from 1. A layer that holds others counts what they hold and do.
 {marks}
@@ -261,6 +264,35 @@ def render(
 
     done = pipeline.render(folder, template=template, watch=Progress())
     out.print(f"[bold]{escape(str(done.report))}[/]")
+
+
+@app.command()
+def verify(
+    folder: RunFolder,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Measure again, from the same inputs, and compare the tables.")
+    ] = False,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that the config's paths count from, if it does not lie where it did."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell whether a run is as it was written, and whether it still reproduces.
+
+    Exit code 0: all held; 1: something did not; 2: nothing failed, but something could not be checked.
+    """
+    from fmreport import pipeline, verification
+
+    checks = pipeline.verify(folder, rerun=rerun, inputs=inputs, watch=Progress())
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=1, ensure_ascii=False))
+    else:
+        for check in checks:
+            out.print(f"[{VERDICTS[check.verdict]}]{check.verdict:<9}[/] {escape(check.asked)}")
+            for detail in check.details:
+                out.print(f"          {escape(detail)}")
+    raise typer.Exit(verification.exit_code(checks))
 
 
 @app.command()

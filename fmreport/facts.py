@@ -145,6 +145,8 @@ class Facts:
     """None where the config lies in no git repository."""
     licences: dict[str, str] = field(default_factory=dict)
     """As declared in the config: of the report, of the model, of the probes."""
+    rendered: dict[str, str] = field(default_factory=dict)
+    """Versions of the packages, and fmreport's code, that made the reports; those above measured."""
     numbers: dict[str, float | None] = field(default_factory=dict)
     """Key numbers of the whole run, for lists of many runs; None where one is undefined."""
 

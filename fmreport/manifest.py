@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fmreport.errors import StoreError
 from fmreport.facts import Facts, FileFact, digest
@@ -33,6 +33,16 @@ class Manifest:
     """In which it was written."""
     id: str
     """As it stands there; empty in format 1, which had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The files of a manifest."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True)
+
+    outputs: dict[str, FileFact]
+    """Every other file of the run by its path, but those that tell of one execution."""
 
 
 def written(facts: Facts, outputs: Mapping[str, FileFact]) -> bytes:
@@ -85,8 +95,8 @@ RESTORE = "restore it, or run it again"
 
 def _checked(content: Mapping[str, Any], found: int) -> Manifest:
     told = {name: value for name, value in content.items() if name not in ("format", "id", "outputs", "sha256")}
-    outputs = _adapter_of_outputs().validate_python(content["outputs"])
-    return Manifest(_adapter().validate_python(told), outputs, found, str(content.get("id", "")))
+    listed = TypeAdapter(Outputs).validate_python({"outputs": content["outputs"]})
+    return Manifest(_adapter().validate_python(told), listed.outputs, found, str(content.get("id", "")))
 
 
 def _of_format_1(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,14 +117,11 @@ OLDER: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _of_format
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a manifest of today's format; do not change it."""
     schema = _adapter().json_schema()
-    outputs = _adapter_of_outputs().json_schema(ref_template="#/$defs/{model}")
+    outputs = TypeAdapter(Outputs).json_schema()
     own = {
         "format": {"const": FORMAT, "description": "version of the manifest"},
         "id": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 over what decides the results"},
-        "outputs": {
-            **{key: value for key, value in outputs.items() if key != "$defs"},
-            "description": "every other file of the run by its path, but those that tell of one execution",
-        },
+        **outputs["properties"],
         "sha256": {
             "type": "string",
             "pattern": "^[0-9a-f]{64}$",
@@ -135,8 +142,3 @@ def json_schema() -> dict[str, Any]:
 @cache
 def _adapter() -> TypeAdapter[Facts]:
     return TypeAdapter(Facts)
-
-
-@cache
-def _adapter_of_outputs() -> TypeAdapter[dict[str, FileFact]]:
-    return TypeAdapter(dict[str, FileFact])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 import numpy as np
@@ -22,13 +23,14 @@ from fmreport import (
     sources,
     target,
     tiles,
+    verification,
 )
 from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
-from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError, SourceError
+from fmreport.errors import ConfigError, FmreportError, ProbeError, RenderError, SelectorError, SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.facts import Facts
 from fmreport.inventory import Inventory, inventory_table, layers_table
@@ -42,6 +44,7 @@ from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
 from fmreport.store import LATEX, Draft, Run, drafting
+from fmreport.verification import FAILED, HELD, UNCHECKED, Check
 
 REPORTS = Path("reports")
 TEMPLATES = "templates"
@@ -150,7 +153,11 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
     source = Run.open(Path(folder).absolute())
     theme.check(template)
     source.check_inputs()
-    with drafting(source.folder, force=True) as draft:
+    return _rendered_again(source, source.folder, template=template, watch=watch or Unwatched())
+
+
+def _rendered_again(source: Run, destination: Path, *, template: Path | None, watch: Watch) -> Run:
+    with drafting(destination, force=True) as draft:
         for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
             place = path.relative_to(source.folder)
             remade = any(place.is_relative_to(path) for path in REMADE) or (
@@ -160,9 +167,67 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
                 draft.write(place.as_posix(), path.read_bytes())
         if template is not None:
             _copy(template, draft, TEMPLATES)
-        with (watch or Unwatched()).stage("Rendering") as advance:
+        with watch.stage("Rendering") as advance:
             _render(draft, source.facts, advance)
-    return Run.open(source.folder)
+    return Run.open(destination)
+
+
+def verify(
+    folder: Path | str, *, rerun: bool = False, inputs: Path | None = None, watch: Watch | None = None
+) -> list[Check]:
+    """Whether a run's files are as recorded, and whether its reports are made again from its tables to the byte.
+
+    With `rerun` its inputs are compared, all is measured again, and the tables are compared; paths in its config count
+    from `inputs`, else from where the config lay. Raises `StoreError` where there is no run.
+    """
+    folder, watch = Path(folder).absolute(), watch or Unwatched()
+    with watch.stage("Hashing"):
+        checks = verification.files(folder)
+    if any(check.verdict == FAILED for check in checks):
+        untold = ("its files are not as recorded",)
+        checks.append(Check("rendered again, its reports and figures have the same bytes", UNCHECKED, untold))
+        checks += [Check("made again, its tables have the same bytes", UNCHECKED, untold)] * rerun
+        return checks
+    run_before = Run.open(folder)
+    with TemporaryDirectory() as temporary:
+        try:
+            again = _rendered_again(run_before, Path(temporary) / folder.name, template=None, watch=watch)
+            checks.append(verification.rendered(run_before, again.folder, _making()))
+        except FmreportError as error:
+            checks.append(Check("rendered again", UNCHECKED, (str(error), error.fix)))
+        if rerun:
+            checks += _rerun(run_before, Path(temporary), inputs, watch)
+    return checks
+
+
+def _rerun(before: Run, temporary: Path, inputs: Path | None, watch: Watch) -> list[Check]:
+    try:
+        config = _config_of(before, inputs)
+        with watch.stage("Reading the probes") as advance:
+            found = probes.collect(config.probes, config.folder, advance=advance)
+        checks = [verification.same_probes(before.facts, found.facts)]
+        if checks[0].verdict == FAILED:
+            return checks
+        again = run(config, out=temporary / "again", watch=watch)
+    except FmreportError as error:
+        return [Check("made again from its inputs", UNCHECKED, (str(error), error.fix))]
+    checks.append(verification.same_inputs(before.facts, again.facts))
+    return checks + (verification.same_tables(before, again) if checks[-1].verdict == HELD else [])
+
+
+def _config_of(made: Run, inputs: Path | None) -> Config:
+    """The config of a run, as it was resolved, where its paths lead to the inputs."""
+    if inputs is None:
+        if not made.beside:
+            raise ConfigError(
+                f"{made.folder} does not say where its config lay",
+                fix="name the folder that its paths count from: --inputs",
+            )
+        inputs = (made.folder / made.beside).resolve().parent
+    data = dict(made.facts.config)
+    if (made.folder / TEMPLATES).is_dir():
+        data["report"] = {**data["report"], "template": str(made.folder / TEMPLATES)}
+    return settings.from_dict(data, inputs)
 
 
 def telling(done: Run) -> tuple[KeyFigure, ...]:
@@ -354,9 +419,15 @@ def _copy(folder: Path, draft: Draft, name: str) -> None:
         draft.write((Path(name) / path.relative_to(folder)).as_posix(), path.read_bytes())
 
 
+def _making() -> dict[str, str]:
+    """What reports are made with here."""
+    return {**environment.versions(), "fmreport's code": environment.code()}
+
+
 def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
+    facts = replace(facts, rendered=_making())
     drawn = Run.drafted(draft.folder, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)

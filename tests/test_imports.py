@@ -39,6 +39,7 @@ STAGES = (
     "attribution",
     "store",
     "recording",
+    "verification",
     "figures",
     "compare",
     "report",

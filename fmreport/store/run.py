@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from fmreport.facts import Facts
 from fmreport.manifest import Manifest
 from fmreport.records import ATTRIBUTION, OPTIONAL, Column, Tiles
 from fmreport.store.draft import file_fact, recorded
-from fmreport.store.layout import ATTRIBUTED, LATEX, MADE_OF, MANIFEST, PICTURES, TABLES, TEXT, TILES
+from fmreport.store.layout import ATTRIBUTED, EXECUTION, LATEX, MADE_OF, MANIFEST, PICTURES, TABLES, TEXT, TILES
 
 T = TypeVar("T")
 
@@ -164,6 +165,14 @@ class Run:
         outputs = self.manifest.outputs
         kept = {path: fact for path, fact in outputs.items() if path.partition("/")[0] in MADE_OF}
         return manifest.written(self.facts, kept)
+
+    @property
+    def beside(self) -> str:
+        """Path of the config from the run's folder, as it lay when the run was made; empty where that is not known."""
+        path = self.folder / EXECUTION
+        if not path.is_file():
+            return ""
+        return str(_read(path, lambda found: json.loads(found.read_bytes())["config"]))
 
     @property
     def report(self) -> Path:

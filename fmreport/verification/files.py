@@ -1,0 +1,78 @@
+"""The files of a run against its manifest, and its reports against those that are made from its tables again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fmreport import manifest
+from fmreport.errors import StoreError
+from fmreport.facts import FileFact
+from fmreport.store import EXECUTION, MANIFEST, Run, recorded
+from fmreport.verification.check import FAILED, HELD, UNCHECKED, Check, difference, some
+
+
+def files(folder: Path) -> list[Check]:
+    """The files of a run as they lie there, against what was recorded of them."""
+    try:
+        run = Run.open(folder)
+    except StoreError as error:
+        if not (folder / MANIFEST).is_file():
+            raise
+        damaged = Check(f"{MANIFEST} is whole", FAILED, (str(error),))
+        return [damaged, Check("the other files are as recorded", UNCHECKED, (f"{MANIFEST} cannot be read",))]
+    return [_of_manifest(run), _of_execution(run), _of_others(run)]
+
+
+def _of_manifest(run: Run) -> Check:
+    asked = f"{MANIFEST} is whole"
+    if run.manifest.format < manifest.FORMAT:
+        return Check(asked, UNCHECKED, (f"it is of format {run.manifest.format}, which holds no hash of itself",))
+    if not manifest.is_sealed((run.folder / MANIFEST).read_bytes()):
+        return Check(asked, FAILED, (f"{MANIFEST} is not what the run wrote",))
+    if run.manifest.id != run.facts.id:
+        return Check(asked, FAILED, (f"{MANIFEST}: the ID is not that of what it records",))
+    return Check(asked, HELD, (f"run {run.manifest.id}",))
+
+
+def _of_execution(run: Run) -> Check:
+    asked, path = f"{EXECUTION} is whole", run.folder / EXECUTION
+    if not path.is_file():
+        known = run.manifest.format == manifest.FORMAT
+        return Check(asked, FAILED if known else HELD, (f"{EXECUTION} is missing" if known else "there was none yet",))
+    if not manifest.is_sealed(path.read_bytes()):
+        return Check(asked, FAILED, (f"{EXECUTION} is not what the run wrote",))
+    return Check(asked, HELD)
+
+
+def _of_others(run: Run) -> Check:
+    expected, found = run.manifest.outputs, recorded(run.folder)
+    wrong = [f"{path} is missing" for path in expected.keys() - found.keys()]
+    wrong += [f"{path} is no file of the run" for path in found.keys() - expected.keys()]
+    wrong += [
+        f"{path} is not what the run wrote: {_hash(found[path])}, recorded {_hash(expected[path])}"
+        for path in expected.keys() & found.keys()
+        if found[path].sha256 != expected[path].sha256
+    ]
+    asked = f"{len(expected)} other files are as recorded"
+    return Check(asked, FAILED if wrong else HELD, tuple(sorted(wrong)))
+
+
+def _hash(fact: FileFact) -> str:
+    return f"SHA-256 {fact.sha256[:12]}… ({fact.bytes:,} bytes)" if fact.bytes is not None else f"{fact.sha256[:12]}…"
+
+
+def rendered(run: Run, again: Path, made_now: Mapping[str, str]) -> Check:
+    """The reports and figures of a run against those that were made from its tables just now."""
+    expected, found = run.manifest.outputs, recorded(again)
+    differ = sorted(
+        path for path in expected if path not in found or found[path].sha256 != expected[path].sha256
+    ) + sorted(found.keys() - expected.keys())
+    asked = "rendered again, its reports and figures have the same bytes"
+    if not differ:
+        return Check(asked, HELD)
+    others = tuple(difference(run.facts.rendered, made_now))
+    named = f"other bytes: {some(differ)}"
+    if others:
+        return Check(asked, UNCHECKED, (named, f"made with {some(others)}"))
+    return Check(asked, FAILED, (named, "although versions and code are the same"))

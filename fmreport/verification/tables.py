@@ -1,0 +1,147 @@
+"""The inputs, tables and maps of a run against those of the same run made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from fmreport.facts import Facts, ProbeFact
+from fmreport.store import TABLES, Run
+from fmreport.verification.check import FAILED, HELD, NAMED, UNCHECKED, Check, difference, some
+
+TOLERANCE = 1e-3
+"""On another processor or with other packages: of the largest magnitude that a column has at a tap."""
+STEPS = 2
+"""The same for the 8 bits of a map."""
+KEYS = ("tap", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path")
+"""Columns that say what a row is about."""
+
+
+def same_inputs(then: Facts, now: Facts) -> Check:
+    """Model, code, probes and preprocessing of two runs."""
+    wrong = [f"model: {each}" for each in difference(then.model, now.model)]
+    before, after = ({(each.role, each.path): each.file.sha256 for each in facts.inputs} for facts in (then, now))
+    wrong += [
+        f"{role} {path} has changed"
+        for (role, path) in before.keys() | after.keys()
+        if before.get((role, path)) != after.get((role, path))
+    ]
+    wrong += [f"preprocess: {each}" for each in difference(then.preprocess, now.preprocess)]
+    return Check("the inputs are those of the run", FAILED if wrong else HELD, tuple(wrong))
+
+
+def same_probes(then: Facts, now: Sequence[ProbeFact]) -> Check:
+    """The images and masks of a run against those that lie there now."""
+    before = {fact.name: (fact.sha256, fact.mask_sha256) for fact in then.probes}
+    after = {fact.name: (fact.sha256, fact.mask_sha256) for fact in now}
+    wrong = [f"{name} is missing" for name in before if name not in after]
+    wrong += [f"{name} is no probe of the run" for name in after if name not in before]
+    for name in before.keys() & after.keys():
+        image, mask = (one != other for one, other in zip(before[name], after[name], strict=True))
+        wrong += [f"{name}: the image has changed"] * image + [f"{name}: the mask has changed"] * mask
+    asked = f"the {len(before)} probes are those of the run"
+    return Check(asked, FAILED if wrong else HELD, tuple(wrong))
+
+
+def elsewhere(then: Facts, now: Facts) -> tuple[str, ...]:
+    """What may make numbers differ in their last digits though inputs are the same: versions, code, processor."""
+    before, after = (asdict(facts.platform) if facts.platform else {} for facts in (then, now))
+    return (
+        *difference(then.versions, now.versions),
+        *difference({"fmreport's code": then.code}, {"fmreport's code": now.code}),
+        *difference(then.measures, now.measures),
+        *difference(before, after),
+    )
+
+
+def same_tables(run: Run, again: Run) -> list[Check]:
+    """The tables and maps of a run against those of the same run made again, bit for bit.
+
+    Where something that may change the last digits differs, numbers may differ by `TOLERANCE` of the largest magnitude
+    that a column has at a tap, and maps by `STEPS` of 255; what differs more is named, tap by tap.
+    """
+    kept = ("tables/", "maps/")
+    ours = {path: fact for path, fact in run.manifest.outputs.items() if path.startswith(kept)}
+    theirs = {path: fact for path, fact in again.manifest.outputs.items() if path.startswith(kept)}
+    names = {f"tables/{file}": name for name, file in TABLES.items()}
+    differ = sorted(path for path in ours.keys() | theirs.keys() if ours.get(path) != theirs.get(path))
+    asked = f"made again, its {len(ours)} tables and maps have the same bytes"
+    if not differ:
+        return [Check(asked, HELD)]
+    reasons = elsewhere(run.facts, again.facts)
+    if not reasons:
+        return [Check(asked, FAILED, (some(differ), "although inputs, versions, code and processor are the same"))]
+    exact = Check(asked, UNCHECKED, (f"{len(differ)} of them differ; made elsewhere: {some(reasons)}",))
+    return [exact, *(_close(run, again, names[path]) for path in differ if path in names), *_close_maps(run, again)]
+
+
+def _close(run: Run, again: Run, name: str) -> Check:
+    asked = f"table {name}: within {TOLERANCE:g} of the largest value at each tap"
+    ours, theirs = run.table(name), again.table(name)
+    keys = [key for key in KEYS if key in ours]
+    if list(ours) != list(theirs):
+        return Check(asked, FAILED, ("it has other columns",))
+    if name != "histograms" and not ours[keys].equals(theirs[keys]):
+        return Check(asked, FAILED, ("it has other rows",))
+    if name == "histograms":
+        ours, theirs = _by_bin(ours, theirs)
+    wrong = list(_far(ours, theirs))
+    worst = f"largest deviation {max((each.size for each in wrong), default=0.0):.1g}"
+    beyond = [each for each in wrong if not each.size <= TOLERANCE]
+    told = [f"{each.tap}: {each.column} differs by {each.size:.2g}" for each in beyond]
+    return Check(asked, FAILED if beyond else HELD, tuple(told[:NAMED]) or (worst,))
+
+
+def _by_bin(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts of both in the same bins; those that only one has are empty in the other."""
+    both = ours.merge(theirs, how="outer", on=["tap", "low", "high"], suffixes=("", " again"))
+    counts = both[["count", "count again"]].fillna(0)
+    return tuple(pd.DataFrame({"tap": both["tap"], "count": counts[name]}) for name in counts)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Deviation:
+    tap: str
+    column: str
+    size: float
+
+
+def _far(ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[_Deviation]:
+    """The largest deviation of every numeric column at every tap, text that differs as infinite."""
+    taps = ours["tap"].astype(str).to_numpy() if "tap" in ours else np.array(["all"] * len(ours))
+    for column in (name for name in ours if name not in KEYS):
+        one, other = ours[column], theirs[column]
+        if not (pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other)):
+            apart = np.where(one.astype(str) == other.astype(str), 0.0, np.inf)
+        else:
+            apart = _relative(_floats(one), _floats(other), taps)
+        for place in pd.Series(apart).groupby(taps, sort=False).idxmax():
+            yield _Deviation(str(taps[place]), str(column), float(apart[place]))
+
+
+def _floats(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(np.float64, na_value=np.nan)
+
+
+def _relative(one: np.ndarray, other: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    scale = pd.Series(np.where(np.isfinite(one), np.abs(one), 0.0)).groupby(taps).transform("max").to_numpy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(one - other) / np.where(scale > 0, scale, 1.0)
+    apart = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, apart)
+    return np.where(np.isnan(apart), np.inf, apart)
+
+
+def _close_maps(run: Run, again: Run) -> Iterator[Check]:
+    asked, wrong = f"maps: within {STEPS} of 255", []
+    for tap in run.layers["tap"]:
+        ours, theirs = run.tiles(tap), again.tiles(tap)
+        if ours is None or theirs is None:
+            wrong += [f"{tap}: there are none"] if (ours is None) != (theirs is None) else []
+        elif not np.array_equal(ours.channels, theirs.channels):
+            wrong.append(f"{tap}: other channels are shown")
+        elif (most := int(np.abs(ours.values.astype(int) - theirs.values.astype(int)).max(initial=0))) > STEPS:
+            wrong.append(f"{tap}: differ by {most} of 255")
+    yield Check(asked, FAILED if wrong else HELD, tuple(wrong[:NAMED]))
