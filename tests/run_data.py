@@ -254,9 +254,7 @@ def _grey(name: str, grid: tuple[int, int]) -> np.ndarray:
     return np.asarray(made)
 
 
-def _activations(
-    spec: TapSpec, probes: tuple[str, ...], rng: np.random.Generator, shown: int, tile: int
-) -> np.ndarray:
+def _activations(spec: TapSpec, probes: tuple[str, ...], rng: np.random.Generator, shown: int, tile: int) -> np.ndarray:
     """(P, K, h, w) activations of the shown channels at the tile's size; a vector is a map of one pixel."""
     grid = (*spec.shape[:-1], 1, 1)[:2]
     if len(spec.shape) == 3:
