@@ -5,11 +5,15 @@ All take float32 images (N, H, W, 3), with N, H and W free, and give the pooled 
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -195,10 +199,37 @@ def frozen(folder: Path, weights: Weights) -> Path:
     return folder / "frozen.pb"
 
 
-EXPORTS: dict[str, Callable[[Path, Weights], Path]] = {
+@cache
+def _shelf() -> TemporaryDirectory[str]:
+    """Where exports are kept until the process ends."""
+    return TemporaryDirectory(prefix="bit-exports-")
+
+
+def _once(write: Writer) -> Writer:
+    """Writes a network once, which takes seconds, and hands out copies that a test may change."""
+
+    def copied(folder: Path, weights: Weights) -> Path:
+        digest = hashlib.sha256()
+        for name, value in weights.items():
+            digest.update(f"{name} {value.shape} {value.dtype}".encode() + value.tobytes())
+        kept = Path(_shelf().name) / digest.hexdigest()
+        kept.mkdir(exist_ok=True)
+        (made,) = [*kept.glob(f"{write.__name__}*")] or [write(kept, weights)]
+        folder.mkdir(exist_ok=True)
+        copy = shutil.copytree if made.is_dir() else shutil.copy
+        return Path(copy(made, folder / made.name))
+
+    return copied
+
+
+Writer = Callable[[Path, Weights], Path]
+"""From (folder, weights) to the path of what was written."""
+WRITERS: dict[str, Writer] = {
     f.__name__: f for f in (module, functions, keras_export, tf_keras, hub_resource, hub_ref, frozen)
 }
-"""From (folder, weights) to the path of what was written, by format."""
+"""What writes each format, whenever it is called."""
+EXPORTS: dict[str, Writer] = {name: _once(write) for name, write in WRITERS.items()}
+"""The same, where it need not be written anew."""
 FOLDERS = [name for name in EXPORTS if name != "frozen"]
 """The formats that are SavedModels."""
 

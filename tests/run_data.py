@@ -202,7 +202,7 @@ def make_run(
     taps: list[Tap] = []
     for order, spec in enumerate(specs, 1):
         indices[spec.type] = indices.get(spec.type, 0) + 1
-        maps = _activations(spec, photographs, rng, shown, tile)
+        maps = _activations(spec, probes, rng, shown, tile)
         if len(spec.shape) == 3:
             tiles[spec.name] = _tiles(spec, maps, probes, shown)
         taps.append(_tap(spec, order, indices[spec.type]))
@@ -234,16 +234,25 @@ def make_run(
     )
 
 
+@cache
 def _picture(name: str) -> np.ndarray:
     image = PHOTOGRAPHS[name]()[..., :3]
     scale = 320 / max(image.shape[:2])
     size = [round(side * scale) for side in image.shape[:2]]
-    return np.asarray(np.round(transform.resize(image, size, anti_aliasing=True) * 255), np.uint8)
+    made = np.asarray(np.round(transform.resize(image, size, anti_aliasing=True) * 255), np.uint8)
+    made.flags.writeable = False  # all runs hold the same
+    return made
 
 
-def _activations(
-    spec: TapSpec, photographs: dict[str, np.ndarray], rng: np.random.Generator, shown: int, tile: int
-) -> np.ndarray:
+@cache
+def _grey(name: str, grid: tuple[int, int]) -> np.ndarray:
+    """A photograph about zero at the size of a map; of hundreds of taps most share theirs."""
+    made = transform.resize(_picture(name), (*grid, 3), anti_aliasing=True).astype(np.float32) - 0.5
+    made.flags.writeable = False
+    return np.asarray(made)
+
+
+def _activations(spec: TapSpec, probes: tuple[str, ...], rng: np.random.Generator, shown: int, tile: int) -> np.ndarray:
     """(P, K, h, w) activations of the shown channels at the tile's size; a vector is a map of one pixel."""
     grid = (*spec.shape[:-1], 1, 1)[:2]
     if len(spec.shape) == 3:
@@ -252,8 +261,8 @@ def _activations(
     count = min(shown, spec.shape[-1])
     mixes = rng.normal(size=(count, 7)) * (1, 0.7, 1.2, 0.9, 0.9, 0.5, 0.08)
     maps = []
-    for picture in photographs.values():
-        grey = transform.resize(picture, (*grid, 3), anti_aliasing=True).astype(np.float32) - 0.5
+    for name in probes:
+        grey = _grey(name, grid)
         soft = ndimage.gaussian_filter(grey, (spec.blur, spec.blur, 0))
         wide = ndimage.gaussian_filter(grey, (2 * spec.blur, 2 * spec.blur, 0))
         bank = np.stack(

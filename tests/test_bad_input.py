@@ -117,16 +117,25 @@ def test_masks_of_another_size_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-def test_values_that_were_not_declared_are_background_and_none_that_were_is_an_error(tmp_path: Path) -> None:
-    config = write(tmp_path, MASKS[:3])
-    declared = 'masks: "masks/{stem}.png", mask_values: {foreground: [VALUE]}'
-    text = config.read_text()
-    config.write_text(text.replace('masks: "masks/{stem}.png"', declared.replace("VALUE", "7")))
+def declaring(folder: Path, value: int) -> Path:
+    """A config for three good images, with that value for the foreground of their masks."""
+    config = write(folder, MASKS[:3])
+    declared = f'masks: "masks/{{stem}}.png", mask_values: {{foreground: [{value}]}}'
+    config.write_text(config.read_text().replace('masks: "masks/{stem}.png"', declared))
+    return config
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Three good images with masks, whose foreground is declared."""
+    folder = tmp_path_factory.mktemp("few")
+    return fmreport.run(declaring(folder, 255), out=folder / "reports")
+
+
+def test_values_that_were_not_declared_are_background_and_none_that_were_is_an_error(few: Run, tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match=r"no mask holds foreground \(7\); the values found are 0, 255"):
-        fmreport.run(config, out=tmp_path / "reports")
-    config.write_text(text.replace('masks: "masks/{stem}.png"', declared.replace("VALUE", "255")))
-    shares = fmreport.run(config, out=tmp_path / "reports").analyses["selectivity"]["prevalence"]
-    assert shares.between(0.1, 0.9).all()
+        fmreport.run(declaring(tmp_path, 7), out=tmp_path / "reports")
+    assert few.analyses["selectivity"]["prevalence"].between(0.1, 0.9).all()
 
 
 def test_images_that_are_ignored_all_over_are_no_images_with_masks_and_make_no_interval(tmp_path: Path) -> None:
@@ -150,13 +159,12 @@ def test_one_image_tells_nothing_that_takes_several(tmp_path: Path) -> None:
     assert any("it takes 2 images that are not ignored all over; here: 1" in note for note in run.facts.notes)
 
 
-def test_fewer_images_than_folds_are_held_out_one_by_one_without_an_interval(tmp_path: Path) -> None:
-    run = done(tmp_path, MASKS[:3])
-    table = run.analyses["progression"]
+def test_fewer_images_than_folds_are_held_out_one_by_one_without_an_interval(few: Run) -> None:
+    table = few.analyses["progression"]
     assert table["lower"].isna().all()
     assert set(table.loc[table["quantity"] == "mask", "images"]) == {3}
     assert table.loc[table["quantity"] == "mask", "value"].notna().all()
-    assert f.SUPPORTED not in [each.verdict for each in of_masks(run)]
+    assert f.SUPPORTED not in [each.verdict for each in of_masks(few)]
 
 
 def test_taps_that_are_no_maps_and_maps_of_one_position_are_not_read(odd: Run) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from bit_exports import EXPORTS, opened
+from bit_exports import EXPORTS, WRITERS, opened
 from bit_reference import FULL, SMALL, reference, weights
 
 
@@ -52,7 +52,7 @@ def test_the_hub_library_takes_the_old_modules_for_what_they_are(kind: str, tmp_
 
 @pytest.mark.parametrize("kind", ["hub_ref", "frozen"])
 def test_writing_an_old_format_leaves_tensorflow_2_as_it_was(kind: str, tmp_path: Path) -> None:
-    EXPORTS[kind](tmp_path, weights(**SMALL))
+    WRITERS[kind](tmp_path, weights(**SMALL))
     assert tf.executing_eagerly()
     assert tf.compat.v1.resource_variables_enabled()
 

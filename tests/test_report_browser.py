@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built import report_of
 from in_browser import opened
-from run_data import TapSpec, make_run, sd_unet_run, small_run
+from run_data import TapSpec, make_run
 
 from fmreport.report import html
 
@@ -22,9 +23,8 @@ LINES = """cells => cells.map(cell => {
 
 @pytest.fixture(scope="module", params=["small", "sd_unet"])
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = small_run() if request.param == "small" else sd_unet_run()
     path = tmp_path_factory.mktemp("html") / "report.html"
-    path.write_bytes(html.render(run, template_dir=None, budget_mb=10))
+    path.write_bytes(report_of(request.param))
     return path
 
 

@@ -18,6 +18,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 import pytest
+from built import page_of, report_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
@@ -68,7 +69,7 @@ class Document(HTMLParser):
 
 @pytest.fixture(scope="module")
 def report() -> bytes:
-    return html.render(small_run(), template_dir=None, budget_mb=10)
+    return report_of("small")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def document(report: bytes) -> Document:
 
 @pytest.fixture(scope="module")
 def page() -> Page:
-    return build.build(small_run())
+    return page_of("small")
 
 
 def test_the_report_is_the_same_bytes_every_time(report: bytes) -> None:
@@ -332,9 +333,9 @@ def test_whose_masks_were_drawn_for_fmreport_is_said_of_those_alone() -> None:
     run = small_run()
     probes = tuple(replace(probe, mask_origin="fmreport outline: cat") for probe in run.facts.probes)
     drawn = build.build(replace(run, facts=replace(run.facts, probes=probes))).mask_note
-    assert drawn.startswith(build.build(run).mask_note)
+    assert drawn.startswith(page_of("small").mask_note)
     assert "drawn by hand for fmreport" in drawn
-    assert "drawn" not in build.build(run).mask_note
+    assert "drawn" not in page_of("small").mask_note
     assert build.build(replace(run, all_masks={}, facts=replace(run.facts, probes=probes))).mask_note == ""
 
 
@@ -380,7 +381,7 @@ def test_values_are_escaped_and_undefined_names_fail_whatever_a_template_is_call
 @cache
 def bare_page() -> Page:
     """The page with one tap and no pictures, quick to render."""
-    page = build.build(small_run())
+    page = page_of("small")
     tap = replace(page.taps[0], maps=None, histogram=None)
     return replace(page, taps=(tap,), photos=(), more_figures=(), methods=(), methods_introduction=Markup())
 
@@ -409,19 +410,21 @@ def test_the_hostile_tap_is_shown_as_it_is_called(document: Document) -> None:
 
 def test_a_budget_is_kept_by_smaller_maps_and_the_report_says_so() -> None:
     run = sd_unet_run()
-    whole = html.render(run, template_dir=None, budget_mb=100)
+    page = page_of("sd_unet")
+    whole = html.render(run, template_dir=None, budget_mb=100, page=page)
     assert b"size budget" not in whole
-    small = html.render(run, template_dir=None, budget_mb=4)
+    small = html.render(run, template_dir=None, budget_mb=4, page=page)
     assert len(small) <= 4e6
     assert re.search(rb"within its size budget, maps are drawn at \d+ pixels a side at most", small)
 
 
 def test_where_smaller_maps_are_not_enough_fewer_channels_are_shown_random_ones_among_them() -> None:
     run = sd_unet_run()
-    least = html.render(run, template_dir=None, budget_mb=1.8)
+    page = page_of("sd_unet")
+    least = html.render(run, template_dir=None, budget_mb=1.8, page=page)
     assert len(least) <= 1.8e6
     assert re.search(rb"area-averaged, and \d+ channels of each layer at most", least)
-    for tap in build.shrunk(run, build.build(run), Limit(8, 4)).taps:
+    for tap in build.shrunk(run, page, Limit(8, 4)).taps:
         assert tap.maps is not None
         labels = [label for block in tap.maps.blocks for label in block.labels]
         assert len(labels) <= 4
@@ -430,12 +433,12 @@ def test_where_smaller_maps_are_not_enough_fewer_channels_are_shown_random_ones_
 
 def test_a_budget_that_no_maps_can_keep_is_an_error_with_the_size_that_would_do() -> None:
     with pytest.raises(RenderError, match=r"over the budget of 0\.1 MB") as caught:
-        html.render(small_run(), template_dir=None, budget_mb=0.1)
+        html.render(small_run(), template_dir=None, budget_mb=0.1, page=page_of("small"))
     assert "set it to 0." in caught.value.fix
 
 
 def test_the_whole_of_an_sd_unet_stays_under_ten_megabytes() -> None:
-    assert len(html.render(sd_unet_run(), template_dir=None, budget_mb=10)) <= 10e6
+    assert len(report_of("sd_unet")) <= 10e6
 
 
 def test_scale_by_tap_prints_the_limit_once() -> None:
@@ -501,7 +504,7 @@ def test_a_peak_beyond_a_channels_own_scale_is_seen_in_that_of_its_tap() -> None
     steps = np.round((values - low[..., None, None]) / (high - low)[..., None, None] * 255).astype(np.uint8)
     tiles = Tiles("t", ("cat",), np.arange(2), np.ones(2, bool), steps, low, high, (20, 20))
     words = maps.TapWords("t", "t", 2, "0%", "", frozenset(), frozenset())
-    photos = {photo.name: photo for photo in build.build(small_run()).photos}
+    photos = {photo.name: photo for photo in page_of("small").photos}
     made = maps.maps(tiles, words, maps.Settings("tap", "variance", photos, None), signed=True)
     channel = made.blocks[0].channels[1]
     own, tap = (float(gain) for gain in channel.gain)
@@ -604,14 +607,14 @@ def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: 
         '{% extends "fmreport/report.html.j2" %}{% block footer %}{{ super() }}'
         '<p>Our & {{ "<lab>" }}</p>{% endblock %}',
     )
-    mine = html.render(small_run(), template_dir=own, budget_mb=10)
+    mine = html.render(small_run(), template_dir=own, budget_mb=10, page=page_of("small"))
     assert b"<p>Our & &lt;lab&gt;</p>" in mine
     assert mine.replace(b"<p>Our & &lt;lab&gt;</p>", b"") == report
 
 
 def test_a_folder_of_templates_may_replace_the_style_alone(tmp_path: Path) -> None:
     own = write(tmp_path, "css/theme.css", "body { color: rebeccapurple }")
-    assert b"rebeccapurple" in html.render(small_run(), template_dir=own, budget_mb=10)
+    assert b"rebeccapurple" in html.render(small_run(), template_dir=own, budget_mb=10, page=page_of("small"))
 
 
 @pytest.mark.parametrize(
@@ -629,7 +632,7 @@ def test_a_template_that_fails_is_named_with_its_line_and_the_next_step(
 ) -> None:
     own = write(tmp_path, "report.html.j2", text)
     with pytest.raises(RenderError, match=message) as caught:
-        html.render(small_run(), template_dir=own, budget_mb=10)
+        html.render(small_run(), template_dir=own, budget_mb=10, page=page_of("small"))
     assert caught.value.fix
     assert str(tmp_path) not in str(caught.value) + caught.value.fix
 
@@ -637,13 +640,13 @@ def test_a_template_that_fails_is_named_with_its_line_and_the_next_step(
 def test_an_error_in_a_template_names_its_folder_without_the_path_to_it(tmp_path: Path) -> None:
     own = write(tmp_path / ".v1.partial" / "templates", "report.html.j2", "ok\n{% if %}")
     with pytest.raises(RenderError, match=r"^templates/report\.html\.j2:2: "):
-        html.render(small_run(), template_dir=own, budget_mb=10)
+        html.render(small_run(), template_dir=own, budget_mb=10, page=page_of("small"))
 
 
 def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_path: Path) -> None:
     own = write(tmp_path, "reprot.html.j2", "")
     with pytest.raises(RenderError, match="no template, theme, logo or font that a report uses") as caught:
-        html.render(small_run(), template_dir=own, budget_mb=10)
+        html.render(small_run(), template_dir=own, budget_mb=10, page=page_of("small"))
     assert "report.html.j2" in caught.value.fix
     with pytest.raises(RenderError, match="is no folder"):
         html.render(small_run(), template_dir=tmp_path / "missing", budget_mb=10)
@@ -651,7 +654,7 @@ def test_a_folder_that_overrides_nothing_is_an_error_that_lists_the_names(tmp_pa
 
 @pytest.fixture(scope="module")
 def attributed() -> Document:
-    return Document(html.render(with_target(small_run()), template_dir=None, budget_mb=10))
+    return Document(report_of("targeted"))
 
 
 def told_of_the_run(document: Document) -> str:
@@ -684,13 +687,13 @@ def test_a_tap_without_a_gradient_says_why_and_a_run_without_a_target_says_nothi
     assert "No attribution: no gradient comes back to it." in "".join(attributed.text)
     for word in ("ttribution", "Grad-CAM", "its own prediction"):
         assert word not in told_of_the_run(document)
-    plain = build.build(small_run())
+    plain = page_of("small")
     assert {(tap.attribution, tap.no_attribution) for tap in plain.taps} == {(None, "")}
     assert "attribution" not in {table for each in plain.definitions for table in each.tables.split(", ")}
 
 
 def test_the_models_own_prediction_is_called_agreement_with_itself_wherever_it_is_shown() -> None:
-    made = build.build(with_target(small_run()))
+    made = page_of("targeted")
     shown = [each for each in (made.lead, made.strip, *made.more_figures) if "own prediction" in each.caption]
     assert [figure.name for figure in shown] == ["progression"]
     assert "the model's own prediction (class 0 of head/conv), agreement with itself" in shown[0].caption
@@ -705,6 +708,6 @@ def test_the_class_is_named_on_each_picture_where_it_is_each_images_own() -> Non
 
 
 def test_a_budget_shrinks_attribution_too() -> None:
-    small = build.shrunk(with_target(small_run()), build.build(with_target(small_run())), Limit(8))
+    small = build.shrunk(with_target(small_run()), page_of("targeted"), Limit(8))
     caption = next(tap.attribution.caption for tap in small.taps if tap.attribution)
     assert "24 × 24 pixels, drawn at 8 × 8 (area-averaged)" in caption

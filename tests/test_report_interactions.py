@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from built import page_of, report_of
 from in_browser import opened
 from PIL import Image
-from run_data import TapSpec, make_run, sd_unet_run, small_run, with_target
+from run_data import TapSpec, make_run, sd_unet_run
 
 from fmreport.figures import colours
-from fmreport.report import build, html
+from fmreport.report import html
 
 DECODER = "decoder/sa1/main1/conv"
 
@@ -35,7 +36,7 @@ MARKED = "document.querySelector('nav .taps [aria-current] > :last-child')?.text
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """51 taps, 4 photographs."""
     path = tmp_path_factory.mktemp("html") / "report.html"
-    path.write_bytes(html.render(sd_unet_run(), template_dir=None, budget_mb=10))
+    path.write_bytes(report_of("sd_unet"))
     return path
 
 
@@ -43,7 +44,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven taps of every kind, with attribution."""
     path = tmp_path_factory.mktemp("html") / "report.html"
-    path.write_bytes(html.render(with_target(small_run()), template_dir=None, budget_mb=10))
+    path.write_bytes(report_of("targeted"))
     return path
 
 
@@ -93,7 +94,7 @@ def test_a_map_is_drawn_in_the_colours_of_its_values(
 
     page, _ = opened(browser, small, viewport={"width": 1440, "height": 900})
     choose(page, f"scale-{scale}")
-    channel = next(each for each in build.build(small_run()).taps if each.name == name).maps.blocks[0].channels[0]
+    channel = next(each for each in page_of("small").taps if each.name == name).maps.blocks[0].channels[0]
     image = tap(page, name).locator(".channel img").first
     image.scroll_into_view_if_needed()
     drawn = pixels(image)
@@ -118,8 +119,8 @@ def test_colours_span_each_channel_or_the_whole_tap_and_the_legend_says_which(
 ) -> None:
     page, said = opened(browser, report, java_script_enabled=scripts, viewport={"width": 1440, "height": 900})
     legend = tap(page, DECODER).locator(".legend")
-    legend.scroll_into_view_if_needed()
-    maps = next(each.maps for each in build.build(sd_unet_run()).taps if each.name == DECODER)
+    legend.screenshot()  # what comes into sight is laid out with the next frame, for which this waits
+    maps = next(each.maps for each in page_of("sd_unet").taps if each.name == DECODER)
     assert maps is not None
     assert legend.locator(".ends:visible").all_inner_texts() == [maps.by_channel.low, maps.by_channel.high]
     page.locator(".view summary").click()
@@ -266,7 +267,7 @@ def test_the_table_is_searched_and_filtered(browser: Any, small: Path) -> None:
     page.get_by_label("Search", exact=True).fill("")
     page.locator("#layers-type").select_option("")
     page.locator("#layers-zeros").select_option("silent")
-    assert rows.count() == sum(row.silent for row in build.build(small_run()).table.rows) > 0
+    assert rows.count() == sum(row.silent for row in page_of("small").table.rows) > 0
     page.locator("#layers-zeros").select_option("")
     assert rows.count() == total
     assert said == []
@@ -288,7 +289,7 @@ def test_a_search_survives_sorting_and_shows_folded_taps(browser: Any, report: P
 def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None:
     page, said = opened(browser, small, permissions=["clipboard-read", "clipboard-write"], accept_downloads=True)
     page.get_by_text("Copy the table as text").click()
-    for copy in build.build(with_target(small_run())).copies:
+    for copy in page_of("targeted").copies:
         section = page.locator(".copies h3", has_text=copy.label).locator("xpath=following-sibling::p[1]")
         section.get_by_role("button").click()
         section.get_by_role("button", name="Copied").wait_for()
@@ -304,7 +305,7 @@ def test_a_table_is_copied_and_saved_as_it_is(browser: Any, small: Path) -> None
 def test_without_scripts_a_table_can_be_selected_and_saved(browser: Any, small: Path) -> None:
     page, _ = opened(browser, small, java_script_enabled=False)
     page.get_by_text("Copy the table as text").click()
-    copies = build.build(with_target(small_run())).copies
+    copies = page_of("targeted").copies
     assert [text.strip() for text in page.locator(".copies pre:visible").all_inner_texts()] == [
         copy.text.strip() for copy in copies
     ]

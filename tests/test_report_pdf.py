@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import typst
+from built import page_of, targeted_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pdf_texts import poppler
-from run_data import TapSpec, make_run, small_run, with_target
+from run_data import TapSpec, make_run, small_run
 
 from fmreport.errors import RenderError
 from fmreport.figures.glyphs import drawable, fonts
@@ -31,7 +32,7 @@ VALUES = st.recursive(
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pdf") / "report.pdf"
-    path.write_bytes(pdf.render(small_run(), template_dir=None))
+    path.write_bytes(pdf.render(small_run(), template_dir=None, page=page_of("small")))
     return path
 
 
@@ -98,7 +99,7 @@ def test_the_text_can_be_selected(report: Path) -> None:
 
 def test_attribution_is_printed_beside_the_maps_with_its_target_and_what_it_does_not_show(tmp_path: Path) -> None:
     made = tmp_path / "report.pdf"
-    made.write_bytes(pdf.render(with_target(small_run()), template_dir=None))
+    made.write_bytes(pdf.render(targeted_run(), template_dir=None, page=page_of("targeted")))
     text = " ".join(poppler("pdftotext", made, "-").split())
     assert "Grad-CAM and HiResCAM of class 0 of head/ conv, mean over its positions" in text
     assert "G: Grad-CAM, H: HiResCAM" in text
@@ -231,12 +232,12 @@ def test_the_table_of_parts_says_what_parts_and_marks_are(report: Path) -> None:
     text = " ".join(poppler("pdftotext", "-layout", report, "-").split())
     table = text[text.rindex("part holds output") : text.rindex("Maps, tap by tap")]
     assert "1 layer" in table
-    for note in build.build(small_run()).table.parts_notes:
+    for note in page_of("small").table.parts_notes:
         assert note in table
 
 
 def test_a_page_without_authors_notes_and_maps_compiles() -> None:
-    page = build.build(small_run())
+    page = page_of("small")
     bare = replace(
         page,
         authors=(),
@@ -255,7 +256,7 @@ def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: 
         '{% extends "fmreport/report.typ.j2" %}{% block run %}Of our lab: #{{ page.run }}. {{ super() }}{% endblock %}'
     )
     made = tmp_path / "own.pdf"
-    made.write_bytes(pdf.render(small_run(), template_dir=tmp_path))
+    made.write_bytes(pdf.render(small_run(), template_dir=tmp_path, page=page_of("small")))
     text = poppler("pdftotext", made, "-")
     assert "Of our lab: sd_unet_pets v1." in text
     assert "How it was made" in text
@@ -264,7 +265,7 @@ def test_a_folder_of_templates_overrides_a_single_block(tmp_path: Path, report: 
 def test_what_typst_refuses_is_an_error_without_the_path_of_a_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "report.typ.j2").write_text("#nothing-of-that-name")
     with pytest.raises(RenderError, match="unknown variable: nothing-of-that-name") as caught:
-        pdf.render(small_run(), template_dir=tmp_path)
+        pdf.render(small_run(), template_dir=tmp_path, page=page_of("small"))
     assert "report.typ:1" in str(caught.value)
     assert "main.typ" not in str(caught.value)
     assert f"in {tmp_path.name}/" in caught.value.fix

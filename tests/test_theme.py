@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built import page_of, report_of
 from in_browser import opened
 from PIL import Image
 from run_data import small_run
@@ -19,7 +20,7 @@ from test_report_pdf import poppler
 
 from fmreport.errors import RenderError
 from fmreport.figures import glyphs, plots
-from fmreport.report import build, html, pdf, printed, theme
+from fmreport.report import html, pdf, printed, theme
 from fmreport.report.environment import builtin_templates
 from fmreport.report.theme import typ
 
@@ -43,13 +44,13 @@ ON_PRINT = {
 
 @pytest.fixture(scope="module")
 def page() -> bytes:
-    return html.render(small_run(), template_dir=EXAMPLE, budget_mb=10)
+    return html.render(small_run(), template_dir=EXAMPLE, budget_mb=10, page=page_of("small"))
 
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("theme") / "report.pdf"
-    path.write_bytes(pdf.render(small_run(), template_dir=EXAMPLE))
+    path.write_bytes(pdf.render(small_run(), template_dir=EXAMPLE, page=page_of("small")))
     return path
 
 
@@ -174,7 +175,7 @@ def test_colours_logo_and_block_of_a_theme_are_in_the_pdf(document: Path, tmp_pa
 
 
 def test_plots_in_the_pdf_take_the_colours_of_the_theme_and_only_those() -> None:
-    shown = printed.printed(small_run(), build.build(small_run()))
+    shown = printed.printed(small_run(), page_of("small"))
     plain, themed = pdf._Assets(), pdf._Assets()
     pdf.page_to_typst(shown, None, plain)
     pdf.page_to_typst(shown, EXAMPLE, themed)
@@ -215,7 +216,7 @@ def with_font(folder: Path, name: str = "mine.ttf") -> Path:
 
 
 def test_what_a_theme_leaves_out_stays_as_it_is(tmp_path: Path) -> None:
-    plain = html.render(small_run(), template_dir=None, budget_mb=10)
+    plain = report_of("small")
     laid = html.render(small_run(), template_dir=write(tmp_path, theme_css="h1 { color: red }\n"), budget_mb=10)
     policies = [re.search(rb"style-src '[^']*'", each) for each in (plain, laid)]
     assert (
@@ -232,26 +233,28 @@ def test_a_font_of_a_theme_is_used_by_both_formats(browser: Any, tmp_path: Path)
         theme_css='@font-face { font-family: Mine; src: url("fonts/mine.ttf") }\n:root { --text: Mine, serif }',
         theme_typ='#let text-font = ("STIXGeneral", "DejaVu Sans")',
     )
-    (tmp_path / "report.html").write_bytes(html.render(small_run(), template_dir=folder, budget_mb=10))
+    (tmp_path / "report.html").write_bytes(
+        html.render(small_run(), template_dir=folder, budget_mb=10, page=page_of("small"))
+    )
     shown, said = opened(browser, tmp_path / "report.html")
     assert shown.evaluate("document.fonts.ready.then(all => [...all].map(font => [font.family, font.status]))") == [
         ["Mine", "loaded"]
     ]
     assert said == []
     shown.context.close()
-    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder))
+    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder, page=page_of("small")))
     assert "STIXGeneral-Bold" in poppler("pdffonts", tmp_path / "report.pdf")
 
 
 def test_a_page_that_its_fonts_make_too_large_says_so(tmp_path: Path) -> None:
     folder = write(with_font(tmp_path / "mine"), theme_css="@font-face { src: url(fonts/mine.ttf) }")
     with pytest.raises(RenderError, match=r"report\.budget_mb") as caught:
-        html.render(small_run(), template_dir=folder, budget_mb=0.1)
+        html.render(small_run(), template_dir=folder, budget_mb=0.1, page=page_of("small"))
     size = theme.read(folder).size / 1e6
     assert size == pytest.approx((folder / "fonts" / "mine.ttf").stat().st_size * 4 / 3e6, rel=0.01)
     assert f"take smaller fonts: those and the logo have {size:.1f} MB" in caught.value.fix
     with pytest.raises(RenderError) as caught:
-        html.render(small_run(), template_dir=None, budget_mb=0.1)
+        html.render(small_run(), template_dir=None, budget_mb=0.1, page=page_of("small"))
     assert "fonts" not in caught.value.fix
 
 
@@ -260,7 +263,7 @@ def test_a_theme_may_build_on_fmreports_own_and_have_helpers(tmp_path: Path) -> 
     folder = write(tmp_path, theme_typ=text)
     theme.check(folder)
     assert typ.plot_colours(folder)["rule"] != plots.RULE
-    assert pdf.render(small_run(), template_dir=folder).startswith(b"%PDF")
+    assert pdf.render(small_run(), template_dir=folder, page=page_of("small")).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("size", [(900, 30), (30, 900)])
@@ -268,7 +271,9 @@ def test_a_logo_in_pixels_of_any_shape_stays_small(size: tuple[int, int], browse
     data = io.BytesIO()
     Image.new("RGBA", size, (200, 0, 0, 128)).save(data, "png")
     folder = write(tmp_path / "mine", logo_png=data.getvalue(), logo_txt="  A red\nbar & more ")
-    (tmp_path / "report.html").write_bytes(html.render(small_run(), template_dir=folder, budget_mb=10))
+    (tmp_path / "report.html").write_bytes(
+        html.render(small_run(), template_dir=folder, budget_mb=10, page=page_of("small"))
+    )
     shown, said = opened(browser, tmp_path / "report.html")
     box = shown.get_by_alt_text("A red bar & more", exact=True).bounding_box()
     assert box["width"] <= 224
@@ -276,7 +281,7 @@ def test_a_logo_in_pixels_of_any_shape_stays_small(size: tuple[int, int], browse
     assert box["width"] / box["height"] == pytest.approx(size[0] / size[1], rel=0.1)
     assert said == []
     shown.context.close()
-    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder))
+    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder, page=page_of("small")))
     listed = poppler("pdfimages", "-list", "-l", "1", tmp_path / "report.pdf").splitlines()[2]
     across, down = (
         int(pixels) / int(dots) * 25.4 for pixels, dots in zip(listed.split()[3:5], listed.split()[12:14], strict=True)
@@ -287,7 +292,7 @@ def test_a_logo_in_pixels_of_any_shape_stays_small(size: tuple[int, int], browse
 
 def test_a_logo_without_words_is_called_a_logo(tmp_path: Path) -> None:
     folder = write(tmp_path, logo_svg=(EXAMPLE / "logo.svg").read_bytes())
-    assert b'alt="Logo"' in html.render(small_run(), template_dir=folder, budget_mb=10)
+    assert b'alt="Logo"' in html.render(small_run(), template_dir=folder, budget_mb=10, page=page_of("small"))
 
 
 def test_the_picture_of_the_example_is_small() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from built import page_of, report_of
 from run_data import small_run
 from stored_run import contents
 from test_cli import fmreport, refused
@@ -34,7 +35,7 @@ def test_every_block_of_every_template_is_listed_with_what_it_holds() -> None:
 
 
 def test_what_a_block_holds_is_told_to_whoever_reads_the_template_and_not_to_the_reader_of_a_report() -> None:
-    page = html.render(small_run(), template_dir=None, budget_mb=10).decode("utf-8")
+    page = report_of("small").decode("utf-8")
     assert not [block for block in blocks.listed() if block.template == "report.html.j2" and block.holds in page]
 
 
@@ -54,8 +55,8 @@ def test_a_new_theme_has_every_colour_and_block_and_changes_nothing_but_one_line
     for block in blocks.listed():
         assert f"| `{block.name}` | {block.holds} |" in readme
     assert all(name in readme for name in (*start.SOURCES, *theme.OF_USE))
-    own = html.render(small_run(), template_dir=None, budget_mb=10).decode("utf-8")
-    page = html.render(small_run(), template_dir=folder, budget_mb=10).decode("utf-8")
+    own = report_of("small").decode("utf-8")
+    page = html.render(small_run(), template_dir=folder, budget_mb=10, page=page_of("small")).decode("utf-8")
     line = re.search(r"<p>Our report on .*?: this line comes from report\.html\.j2\.</p>\n", page)
     assert line
     before, laid, after = page.replace(line[0], "").rpartition((folder / "theme.css").read_text("utf-8"))
@@ -65,7 +66,7 @@ def test_a_new_theme_has_every_colour_and_block_and_changes_nothing_but_one_line
     # The page tells of the sizes of its parts.
     bare = [policy.sub("", re.sub(r"[\d.]+( kB| MB|%)", "", text)).split() for text in (before + after, own)]
     assert bare[0] == bare[1]
-    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder))
+    (tmp_path / "report.pdf").write_bytes(pdf.render(small_run(), template_dir=folder, page=page_of("small")))
     assert "this line comes from report.typ.j2" in poppler("pdftotext", "-l", "1", tmp_path / "report.pdf", "-")
 
 
