@@ -192,7 +192,7 @@ def verify(
     with TemporaryDirectory() as temporary:
         try:
             again = _rendered_again(run_before, Path(temporary) / folder.name, template=None, watch=watch)
-            checks.append(verification.rendered(run_before, again.folder, _making()))
+            checks.append(verification.rendered(run_before, again.folder, making()))
         except FmreportError as error:
             checks.append(Check("rendered again", UNCHECKED, (str(error), error.fix)))
         if rerun:
@@ -419,7 +419,7 @@ def _copy(folder: Path, draft: Draft, name: str) -> None:
         draft.write((Path(name) / path.relative_to(folder)).as_posix(), path.read_bytes())
 
 
-def _making() -> dict[str, str]:
+def making() -> dict[str, str]:
     """What reports are made with here."""
     return {**environment.versions(), "fmreport's code": environment.code()}
 
@@ -427,7 +427,7 @@ def _making() -> dict[str, str]:
 def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
-    facts = replace(facts, rendered=_making())
+    facts = replace(facts, rendered=making())
     drawn = Run.drafted(draft.folder, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
+import tf_keras
 
 from fmreport.environment import here
 from fmreport.facts import Platform
@@ -13,6 +14,9 @@ def settle(seed: int) -> None:
     """Deterministic kernels, float32 in full, and `seed` for the weights of a model that comes without; then starts."""
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    # Layers without a name are numbered through a process; those of a model shall not depend on what came before it.
+    keras.utils.clear_session(free_memory=False)
+    tf_keras.backend.reset_uids()
     keras.utils.set_random_seed(seed)
     tf.config.list_logical_devices()
 
