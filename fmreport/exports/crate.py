@@ -1,7 +1,7 @@
 """A run as an RO-Crate: which files there are, what they were made from, by what and by whom.
 
-RO-Crate 1.3 (w3id.org/ro/crate/1.3) and its profile Process Run Crate 0.6 (w3id.org/ro/wfrun/process/0.6). It is made of
-the run's record alone, without a clock, so that the same run has the same crate.
+RO-Crate 1.3 and its profile Process Run Crate 0.6, written as JSON-LD. It is made of the run's record alone, without a
+clock, so that the same run has the same crate.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from fmreport.store import EXECUTION, MANIFEST, Run
 FILE = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.3"
 PROFILE, PROFILE_VERSION = "https://w3id.org/ro/wfrun/process/0.6", "0.6"
-TOOL, CONFIG, ID = "#fmreport", "#config", "#id"
+TOOL, CODE, CONFIG, MODEL, ID = "#fmreport", "#code", "#config", "#input-model", "#id"
 LATER = (MANIFEST, EXECUTION)
 """Files that are written when the crate is: the manifest holds the crate's hash, so that the crate cannot hold its, and
 what is true of one execution is in no hash at all. Both are listed without bytes and hash."""
 UNLICENSED = "No licence is declared: ask the authors before you use it."
-ROLES = {"model": "the model", "code": "code that the config names"}
-"""What a run reads beside its probes, in words."""
 
 Entity = dict[str, Any]
 
@@ -64,7 +62,7 @@ def _graph(run: Run, outputs: Mapping[str, FileFact]) -> Iterator[Entity]:
     yield from _licences(facts)
     if facts.config.get("doi"):
         yield _cited(facts.config["doi"])
-    yield {"@id": ID, "@type": "PropertyValue", "name": "ID of the run", "propertyID": "SHA-256", "value": facts.id}
+    yield _digest(ID, "ID of the run", facts.id)
     yield from files
     yield from inputs
 
@@ -81,6 +79,7 @@ def _root(facts: Facts, files: Sequence[Entity], authors: Sequence[Entity]) -> E
         "license": _licence(facts.licences.get("report", "")) or UNLICENSED,
         "identifier": {"@id": ID},
         "conformsTo": {"@id": PROFILE},
+        "about": {"@id": MODEL},
         "mentions": {"@id": f"#run-{facts.id}"},
         "hasPart": _references(files),
     }
@@ -113,30 +112,22 @@ def _action(
 
 
 def _software(facts: Facts) -> Iterator[Entity]:
-    needed = {name: version for name, version in facts.versions.items() if name != "fmreport"}
     yield {
         "@id": TOOL,
         "@type": "SoftwareApplication",
         "name": "fmreport",
         "description": "One YAML file in, one reproducible report out: how a vision model sees, layer by layer.",
-        "softwareVersion": facts.versions["fmreport"],
-        "identifier": {"@id": "#code"},
-        "softwareRequirements": [{"@id": f"#package-{name}"} for name in needed],
+        "version": facts.versions["fmreport"],
+        # An address must be given, of what documents it: every report holds its methods.
+        "url": {"@id": f"report.{facts.config['report']['formats'][0]}"},
+        "identifier": {"@id": CODE},
+        "softwareRequirements": [f"{name} {version}" for name, version in facts.versions.items() if name != "fmreport"],
     }
-    yield {
-        "@id": "#code",
-        "@type": "PropertyValue",
-        "name": "fmreport's own modules and templates",
-        "propertyID": "SHA-256",
-        "value": facts.code,
-    }
-    for name, version in needed.items():
-        yield {
-            "@id": f"#package-{name}",
-            "@type": "SoftwareApplication",
-            "name": name,
-            "softwareVersion": version,
-        }
+    yield _digest(CODE, "fmreport's own modules and templates", facts.code)
+
+
+def _digest(name: str, of: str, value: str) -> Entity:
+    return {"@id": name, "@type": "PropertyValue", "name": of, "propertyID": "SHA-256", "value": value}
 
 
 def _author(number: int, author: Mapping[str, Any]) -> Entity:
@@ -164,7 +155,7 @@ def _licence(declared: str) -> Any:
 
 
 def _licences(facts: Facts) -> Iterator[Entity]:
-    for declared in facts.licences.values():
+    for declared in (facts.licences.get("report", ""), facts.licences.get("model", ""), _licence_of_probes(facts)):
         if found := of_licence(declared):
             name = spdx(declared) or declared
             by = f"SPDX lists it as {name}" if found.startswith(SPDX) else "as the config names it"
@@ -199,31 +190,49 @@ def _inputs(facts: Facts) -> Iterator[Entity]:
         "description": f"with every default written out it stands in {MANIFEST}, under config",
         "subjectOf": {"@id": MANIFEST},
     }
-    others = [each for each in facts.inputs if each.role in ROLES]
-    yield from (_input(number, each, facts) for number, each in enumerate(others, start=1))
-    sections = facts.config.get("probes") or ()
-    declared = {section.get("licence") for section in sections}
-    # Which section an image came by is not recorded: where they differ, the manifest alone tells.
-    licence = (declared.pop() or "") if len(declared) == 1 else ""
+    yield _model(facts)
+    for number, code in enumerate((each for each in facts.inputs if each.role == "code"), start=1):
+        yield _read(f"#input-code-{number}", code, "code that the config names")
+    licence = _licence_of_probes(facts)
     for number, probe in enumerate(facts.probes, start=1):
         yield _image(number, probe, licence)
         if probe.mask_sha256:
             yield _mask(number, probe, licence)
 
 
-def _input(number: int, read: InputFact, facts: Facts) -> Entity:
+def _licence_of_probes(facts: Facts) -> str:
+    """What all sections of probes declare alike: which one an image came by is not recorded."""
+    declared = {section.get("licence") or "" for section in facts.config.get("probes") or ()}
+    return str(declared.pop()) if len(declared) == 1 else ""
+
+
+def _model(facts: Facts) -> Entity:
+    licence = _licensed(facts.licences.get("model", ""))
+    for each in facts.inputs:
+        if each.role == "model":
+            return {**_read(MODEL, each, "the model"), **licence}
+    name = str(facts.model.get("source") or "the model")
+    return {
+        "@id": MODEL,
+        "@type": "CreativeWork",
+        "name": name,
+        "description": "the model, read from no file",
+        **licence,
+    }
+
+
+def _read(name: str, read: InputFact, what: str) -> Entity:
     folder = read.file.media_type == FOLDER
-    entity = {
-        "@id": f"#input-{read.role}-{number}",
-        "@type": "Dataset" if folder else "File",
+    kind = {"@type": "Dataset"} if folder else {"@type": "File", "encodingFormat": read.file.media_type}
+    return {
+        "@id": name,
+        **kind,
         "name": read.path,
-        "description": f"{ROLES[read.role]}, {_place(read.path)}"
+        "description": f"{what}, {_place(read.path)}"
         + (": a folder, whose hash is over the names and bytes of its files in order" if folder else ""),
-        **({} if folder else {"encodingFormat": read.file.media_type}),
         **_located(read.path),
         **_measured(read.file.bytes, read.file.sha256),
     }
-    return {**entity, **_licensed(facts.licences.get("model", "") if read.role == "model" else "")}
 
 
 def _image(number: int, probe: ProbeFact, licence: str) -> Entity:

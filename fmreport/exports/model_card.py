@@ -1,4 +1,4 @@
-"""A part of a model card for the Hugging Face Hub: metadata that is true of every audit, findings, and how to repeat it.
+"""A part of a model card for the Hugging Face Hub: metadata, what was found, and how to make it again.
 
 Nothing that fmreport measures is a result of an evaluation, so that the metadata has no `model-index`.
 """
