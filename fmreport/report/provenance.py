@@ -19,6 +19,8 @@ PRINTED = 100
 """Rows of a list of hashes on paper: of probes there may be millions, and the manifest has them all."""
 WIDEST = 60
 """Letters in a line of the printed config."""
+SETTINGS = {"op_determinism": "deterministic kernels", "tensor_float_32": "TensorFloat-32"}
+"""What decides how numbers are rounded, in words; environment variables stand as they are called."""
 SHORT = 12
 """Digits of a run's ID where it is only to be told from others."""
 
@@ -97,7 +99,7 @@ def circumstances(facts: Facts) -> Iterator[page.Fact]:
     if platform := facts.platform:
         devices = ", ".join(platform.devices) or "no accelerator"
         yield page.Fact("Platform", f"{platform.system}, {devices}; {', '.join(platform.processor_features)}")
-        settings = (f"{name.replace('_', ' ')} {value}" for name, value in platform.settings.items())
+        settings = (f"{SETTINGS.get(name, name)} {value}" for name, value in platform.settings.items())
         yield page.Fact("Determinism", ", ".join(settings))
     same = "processor features" + (" and accelerator" if facts.platform and facts.platform.devices else "")
     yield page.Fact(
