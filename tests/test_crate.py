@@ -139,7 +139,7 @@ def test_the_root_has_what_every_crate_must_have() -> None:
     assert (only(descriptor["about"]), only(descriptor["conformsTo"])) == ("./", crate.SPECIFICATION)
     assert root["@type"] == "Dataset"
     assert root["datePublished"] == "2026-11-21"
-    assert root["name"] and root["description"] and root["license"]
+    assert all(root[key] for key in ("name", "description", "license"))
     assert re.fullmatch(r"https://w3id\.org/ro/wfrun/process/\d+\.\d+", only(root["conformsTo"]))
     profile = found[only(root["conformsTo"])]
     assert {"CreativeWork", "Profile"} <= set(profile["@type"])
@@ -182,7 +182,8 @@ def test_inputs_are_listed_with_their_hashes_though_they_are_not_in_the_crate() 
     assert inputs["mask of 猫"]["sha256"] == "ef" * 32
     # Only what lies beside the config is a path.
     assert inputs["猫"]["localPath"] == "a/猫 1.png"
-    assert "localPath" not in inputs["cat"] and "skimage:cat" in inputs["cat"]["description"]
+    assert "localPath" not in inputs["cat"]
+    assert "skimage:cat" in inputs["cat"]["description"]
     assert "pixels" in inputs["mask of cat"]["description"]
     assert "localPath" not in inputs["b"]
     assert "mask of b" not in inputs
