@@ -139,6 +139,8 @@ def run(
         out.print(f"  [bold]{escape(figure.value)}[/] {escape(figure.label)}")
     for note in done.facts.notes:
         out.print(f"  [yellow]note[/] {escape(note)}")
+    for note in pipeline.advice(done):
+        out.print(f"  [dim]note {escape(note)}[/]")
     out.print(f"[bold]{escape(str(done.report))}[/] after {time.monotonic() - start:.1f} s")
 
 
@@ -342,11 +344,16 @@ def new(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    of_manifest: Annotated[
+        bool, typer.Option("--manifest", help="Print that of a run's manifest.json, to check one with other tools.")
+    ] = False,
+) -> None:
     """Print the JSON schema of a config, for an editor's completion."""
     from fmreport import config as settings
+    from fmreport import manifest
 
-    typer.echo(json.dumps(settings.json_schema(), indent=1))
+    typer.echo(json.dumps(manifest.json_schema() if of_manifest else settings.json_schema(), indent=1))
 
 
 def _version(wanted: bool) -> None:

@@ -78,6 +78,11 @@ def date(of_config: str | None) -> str:
         ) from None
 
 
+def epoch(date: str) -> int:
+    """Seconds from 1970 to the beginning of a date (UTC); 0 where there is none."""
+    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) if date else 0
+
+
 def here(framework: dict[str, str], devices: Sequence[str], settings: dict[str, str]) -> Platform:
     """The machine, as far as it may decide the last digits of numbers."""
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]

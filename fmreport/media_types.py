@@ -15,6 +15,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript",
     ".json": "application/json",
     ".keras": "application/zip",
+    ".md": "text/markdown",
     ".npz": "application/zip",
     ".otf": "font/otf",
     ".parquet": "application/vnd.apache.parquet",

@@ -15,6 +15,7 @@ from fmreport import (
     analysis,
     attribution,
     environment,
+    exports,
     figures,
     layers,
     notes,
@@ -43,13 +44,13 @@ from fmreport.report.build import build
 from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
-from fmreport.store import LATEX, Draft, Run, drafting
+from fmreport.store import LATEX, Draft, Run, drafting, recorded
 from fmreport.verification import FAILED, HELD, UNCHECKED, Check
 
 REPORTS = Path("reports")
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
-REMADE = ("report.html", "report.pdf", "figures", "manifest.json", *LATEX.values())
+REMADE = ("report.html", "report.pdf", "figures", "manifest.json", *LATEX.values(), *exports.MADE)
 """Files and folders that rendering makes anew; whatever else lies in a run's folder stays."""
 KNOWN_RECIPES = {"bit": "bit"}
 """The recipe of every model of a kind; those of TensorFlow Hub differ from module to module."""
@@ -233,6 +234,11 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
 def telling(done: Run) -> tuple[KeyFigure, ...]:
     """The most telling numbers of a run, as its report shows them first."""
     return key_figures(done)
+
+
+def advice(done: Run) -> tuple[str, ...]:
+    """What a user may want to change for the next run: said once, and no part of the run."""
+    return () if done.facts.date else (exports.UNDATED,)
 
 
 def check(config: Config) -> None:
@@ -440,4 +446,8 @@ def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
         draft.write("report.html", html.render(drawn, template_dir=template, budget_mb=report["budget_mb"], page=page))
     if "pdf" in report["formats"]:
         draft.write("report.pdf", pdf.render(drawn, template_dir=template, page=page))
+    for file, data in exports.asked(drawn):
+        draft.write(file, data)
+    for file, data in exports.crates(drawn, recorded(draft.folder)):
+        draft.write(file, data)
     draft.write_manifest(facts)

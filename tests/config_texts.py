@@ -23,6 +23,7 @@ FULL: dict[str, Any] = {
     "authors": [{"name": "Ada Lovelace", "orcid": "0000-0002-1825-0097"}],
     "abstract": "All of it.",
     "licence": "CC BY 4.0",
+    "date": "2026-11-21",
     "doi": "10.5281/zenodo.1234567",
     "model": {
         "kind": "builder",
@@ -53,7 +54,13 @@ FULL: dict[str, Any] = {
     "measures": {"dissection": True},
     "controls": {"randomised": 3},
     "figures": {"channels": 16, "random": 4, "order": "zeros", "scale": "tap", "tile": 64},
-    "report": {"formats": ["html"], "template": "mine/", "budget_mb": 2.5, "pdf": {"taps": "summary"}},
+    "report": {
+        "formats": ["html"],
+        "template": "mine/",
+        "budget_mb": 2.5,
+        "pdf": {"taps": "summary"},
+        "exports": ["ml_bom"],
+    },
     "batch": 4,
     "memory_mb": 512,
     "seed": 7,

@@ -19,7 +19,7 @@ from skimage import data, transform
 
 from fmreport import columns, manifest
 from fmreport.blocks import blocks
-from fmreport.facts import Facts, FileFact, ProbeFact
+from fmreport.facts import Facts, FileFact, Platform, ProbeFact, Repository
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.records import (
     ATTRIBUTION,
@@ -444,4 +444,9 @@ def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int,
         channel_rule=f"The {shown} channels with the largest variance over 40 images that are not shown.",
         versions={"fmreport": "0.1.0", "keras": "3.15.1", "numpy": np.__version__, "tensorflow": "2.21.0"},
         notes=(),
+        date="2026-11-21",
+        command="fmreport run sd_unet_pets.yaml",
+        platform=Platform("Linux x86_64", ("AVX2", "FMA3"), (), {"git": "v2.21.0"}, {"op_determinism": "on"}),
+        repository=Repository("5e" * 20, dirty=False),
+        licences={"report": "CC BY 4.0"},
     )

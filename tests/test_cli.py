@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fmreport import manifest
 from fmreport.report.wording import rounded
 
 TINY = """
@@ -82,6 +83,16 @@ def test_a_run_ends_with_where_the_report_is_how_long_it_took_and_three_numbers(
         assert f"done {stage}" in done.stderr
     made = {path.relative_to(folder / "reports/tiny/v1").as_posix() for path in (folder / "reports/tiny/v1").rglob("*")}
     assert {"report.html", "report.pdf", "manifest.json", "tables/layers.csv", "tables/samples.parquet"} <= made
+
+
+def test_a_run_without_a_date_has_no_crate_and_says_what_to_do(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = finished
+    assert "note No ro-crate-metadata.json was written" in done.stdout
+    assert "give `date:` in the config, or set SOURCE_DATE_EPOCH" in done.stdout
+    assert not (folder / "reports/tiny/v1/ro-crate-metadata.json").exists()
+    assert "SOURCE_DATE_EPOCH" not in (folder / "reports/tiny/v1/manifest.json").read_text(encoding="utf-8")
 
 
 def test_frameworks_say_nothing_of_their_own(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -269,6 +280,10 @@ def test_a_new_config_of_the_built_in_model_is_checked_without_complaint(tmp_pat
 def test_the_schema_is_json_that_knows_every_section(tmp_path: Path) -> None:
     schema = json.loads(fmreport("schema", cwd=tmp_path).stdout)
     assert {"name", "model", "probes", "layers", "figures", "report"} <= set(schema["properties"])
+
+
+def test_the_schema_of_a_manifest_is_printed_too(tmp_path: Path) -> None:
+    assert json.loads(fmreport("schema", "--manifest", cwd=tmp_path).stdout) == manifest.json_schema()
 
 
 @pytest.mark.parametrize("run", ["nowhere", "."])

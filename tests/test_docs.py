@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fmreport import config
+from fmreport import config, facts, manifest
 from fmreport.cli import app
 from fmreport.report import methods
 
@@ -61,6 +61,14 @@ def test_a_link_to_a_heading_leads_to_one(page: Path) -> None:
     for path, heading in re.findall(r"\]\(([\w./]*)#([^)]+)\)", text):
         target = (page.parent / path).read_text(encoding="utf-8") if path else text
         assert heading in {methods.slug(title) for title in re.findall(r"^#+ (.+)$", target, re.MULTILINE)}
+
+
+def test_the_manifest_is_documented_entry_by_entry() -> None:
+    text = (ROOT / "docs/reproducible.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (`.+?) \| (.+) \|$", text[text.index("## The manifest") :], re.MULTILINE))
+    entries = [entry for cell in rows for entry in re.findall(r"`(\w+)`", cell)]
+    assert sorted(entries) == sorted(manifest.json_schema()["properties"])
+    assert tuple(re.findall(r"`(\w+)`", rows["`id`"])) == facts.DECISIVE
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -43,6 +43,7 @@ STAGES = (
     "figures",
     "compare",
     "report",
+    "exports",
     "pipeline",
     "cli",
 )
@@ -158,7 +159,9 @@ def test_importing_fmreport_loads_no_framework(tmp_path: Path) -> None:
     assert loaded(folder=tmp_path, command=False)[1] == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["schema"], ["templates"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["schema"], ["schema", "--manifest"], ["templates"]], ids=" ".join
+)
 def test_asking_for_help_loads_no_framework(arguments: list[str], tmp_path: Path) -> None:
     printed, frameworks = loaded(*arguments, folder=tmp_path)
     assert printed.strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
 
 import fmreport
 
@@ -66,6 +67,27 @@ def test_an_extra_that_names_another_covers_it() -> None:
 
 def test_there_is_one_version() -> None:
     assert fmreport.__version__ == PROJECT["version"] == metadata.version("fmreport")
+
+
+def test_the_project_can_be_cited() -> None:
+    # Citation File Format 1.2.0: what must stand there, and an author of its own name.
+    cited = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["cff-version"] == "1.2.0"
+    assert cited["message"]
+    assert (cited["type"], cited["title"], cited["version"]) == ("software", PROJECT["name"], PROJECT["version"])
+    assert cited["authors"] == PROJECT["authors"] == [{"name": "The fmreport authors"}]
+    assert cited["license"] == PROJECT["license"]
+    assert set(cited) <= {
+        "cff-version",
+        "message",
+        "type",
+        "title",
+        "abstract",
+        "authors",
+        "version",
+        "license",
+        "keywords",
+    }
 
 
 def test_the_changelog_tells_of_this_version() -> None:

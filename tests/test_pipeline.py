@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from jsonschema import Draft202012Validator
+from rocrate.rocrate import ROCrate
 from stored_run import contents
 from test_cli import CONFIG, TINY
 
@@ -19,6 +24,7 @@ from fmreport import config, pipeline
 from fmreport.errors import RenderError, SourceError, StoreError
 from fmreport.extract import Advance
 from fmreport.figures import FIGURES, glyphs
+from fmreport.manifest import json_schema
 from fmreport.records import IMAGE
 from fmreport.report import methods
 from fmreport.report.build import build
@@ -48,7 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Run:
-    return fmreport.run(folder / "tiny.yaml", out=folder / "reports", overrides=["report.template=mine"])
+    overrides = ["report.template=mine", "date=2026-11-21", "report.exports=[model_card, ml_bom]"]
+    return fmreport.run(folder / "tiny.yaml", out=folder / "reports", overrides=overrides)
 
 
 def test_a_run_has_its_tables_as_frames_and_its_report_as_a_path(run: Run) -> None:
@@ -73,6 +80,34 @@ def test_zeros_are_found_where_a_relu_makes_them_and_nowhere_else(run: Run) -> N
     assert fractions["stem"] > 0.1
     assert fractions["body/conv"] == 0
     assert list(run.layers["zeros"])[:3] == ["by design", "by design", "by chance"]
+
+
+def test_a_run_has_the_exports_that_are_asked_for_and_a_manifest_that_its_schema_allows(run: Run) -> None:
+    told = json.loads((run.folder / "manifest.json").read_bytes())
+    assert [error.message for error in Draft202012Validator(json_schema()).iter_errors(told)] == []
+    assert {"ro-crate-metadata.json", "model_card.md", "ml_bom.cdx.json"} <= set(told["outputs"])
+    bill = (run.folder / "ml_bom.cdx.json").read_text(encoding="utf-8")
+    assert not JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill)
+    assert "fmreport run tiny.yaml --set" in (run.folder / "model_card.md").read_text(encoding="utf-8")
+    assert pipeline.advice(run) == ()
+
+
+def test_the_crate_of_a_run_lists_every_file_with_the_hash_in_the_manifest(run: Run) -> None:
+    read = {unquote(each.id): each for each in ROCrate(run.folder).root_dataset["hasPart"]}
+    outputs = json.loads((run.folder / "manifest.json").read_bytes())["outputs"]
+    del outputs["ro-crate-metadata.json"]
+    assert (
+        set(read)
+        == {*outputs, "manifest.json", "execution.json"}
+        == set(contents(run.folder)) - {"ro-crate-metadata.json"}
+    )
+    assert {path: read[path]["sha256"] for path in outputs} == {path: fact["sha256"] for path, fact in outputs.items()}
+    assert all(read[path]["description"] != "a file of the run" for path in read)
+
+
+def test_the_date_of_a_run_is_that_of_its_reports(run: Run) -> None:
+    assert f"tiny v1 · 2026-11-21 · run {run.facts.id[:12]}" in run.report.read_text(encoding="utf-8")
+    assert b"(D:20261121000000Z)" in (run.folder / "report.pdf").read_bytes()
 
 
 def test_a_block_of_the_users_own_replaces_that_block_alone(run: Run) -> None:

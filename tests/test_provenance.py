@@ -122,6 +122,39 @@ def test_provenance_names_every_probe_and_file_with_its_hash_and_the_steps() -> 
     assert "seed: 7" in made.config
 
 
+def test_the_edition_tells_runs_apart() -> None:
+    facts = small_run().facts
+    assert provenance.edition(facts) == f"sd_unet_pets v1 · 2026-11-21 · run {facts.id[:12]}"
+    assert provenance.edition(replace(facts, date="")) == f"sd_unet_pets v1 · run {replace(facts, date='').id[:12]}"
+
+
+def test_the_circumstances_of_a_run_are_told_as_far_as_they_are_known() -> None:
+    facts = small_run().facts
+    told = {fact.term: fact.value for fact in provenance.circumstances(facts)}
+    assert (told["Date"], told["Run ID"]) == ("2026-11-21", facts.id)
+    assert told["Repository"] == f"commit {'5e' * 20}, without changes"
+    assert told["Platform"] == "Linux x86_64, no accelerator; AVX2, FMA3"
+    assert told["Determinism"] == "deterministic kernels on"
+    assert "processor features give the same bytes" in told["Made again"]
+    bare = replace(facts, date="", platform=None, repository=None)
+    assert {fact.term for fact in provenance.circumstances(bare)} == {"Run ID", "Made again"}
+
+
+def test_changes_that_are_not_committed_and_accelerators_are_told() -> None:
+    facts = small_run().facts
+    assert facts.platform
+    assert facts.repository
+    other = replace(
+        facts,
+        platform=replace(facts.platform, devices=("NVIDIA H200",)),
+        repository=replace(facts.repository, dirty=True),
+    )
+    told = {fact.term: fact.value for fact in provenance.circumstances(other)}
+    assert told["Repository"].endswith("with changes that are not committed")
+    assert told["Platform"].startswith("Linux x86_64, NVIDIA H200; ")
+    assert "processor features and accelerator give the same bytes" in told["Made again"]
+
+
 def test_the_record_is_the_manifest_as_it_was_before_there_was_a_report(tmp_path: Path) -> None:
     with drafting(tmp_path / "v1", force=False) as draft:
         for name, table in stored_tables().items():

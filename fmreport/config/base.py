@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, TypeVar
 
@@ -98,7 +99,16 @@ def _distinct(items: Items) -> Items:
     return items
 
 
+def _of_the_calendar(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected a day of the calendar, such as 2026-11-21; found {text!r}") from None
+    return text
+
+
 Text = Annotated[str, Field(min_length=1)]
+Date = Annotated[str, Field(pattern=DATE), AfterValidator(_of_the_calendar)]
 FolderName = Annotated[str, Field(pattern=FOLDER_NAME, max_length=100)]
 Imported = Annotated[str, Field(pattern=IMPORTED)]
 Sha256 = Annotated[str, Field(pattern=SHA256)]
@@ -110,6 +120,8 @@ Positive = Annotated[int, Field(ge=1)]
 Level = Annotated[int, Field(ge=0, le=65535)]
 Distinct = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
 """At least one value, none twice."""
+AnyDistinct = Annotated[tuple[T, ...], AfterValidator(_distinct)]
+"""Values of which none stands twice; none at all will do."""
 Positives = Annotated[
     Distinct[Positive], BeforeValidator(_one_or_many, json_schema_input_type=Positive | list[Positive])
 ]

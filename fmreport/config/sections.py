@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from fmreport.config.base import ORCID, Distinct, PathText, Positive, Positives, Section, Size, Text
+from fmreport.config.base import ORCID, AnyDistinct, Distinct, PathText, Positive, Positives, Section, Size, Text
 
 PREDICTED = "predicted"
 PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
@@ -217,3 +217,6 @@ class ReportSection(Section):
     )
     budget_mb: float = Field(default=10.0, gt=0, description="size that a report should not pass, in megabytes")
     pdf: PdfSection = Field(default=PdfSection(), description="how long the PDF is")
+    exports: AnyDistinct[Literal["model_card", "ml_bom"]] = Field(
+        default=(), description="files for others beside the report: model_card (Hugging Face), ml_bom (CycloneDX)"
+    )

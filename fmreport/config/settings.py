@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from fmreport.config.base import DATE, DOI, Distinct, FolderName, Section, Text
+from fmreport.config.base import DOI, Date, Distinct, FolderName, Section, Text
 from fmreport.config.checking import settle, stop_at, translate
 from fmreport.config.models import Model
 from fmreport.config.overrides import lay_over
@@ -60,8 +60,8 @@ class Config(Section):
     authors: tuple[Author, ...] = Field(default=(), description="who stands behind the run")
     abstract: Text | None = Field(default=None, description="a paragraph for the report's first page")
     licence: Text | None = Field(default=None, description="licence of the report, such as CC-BY-4.0")
-    date: str | None = Field(
-        default=None, pattern=DATE, description="the report's date, such as 2026-11-21; default: SOURCE_DATE_EPOCH"
+    date: Date | None = Field(
+        default=None, description="the report's date, such as 2026-11-21; default: SOURCE_DATE_EPOCH"
     )
     doi: str | None = Field(
         None, pattern=DOI, description="DOI of the model or the paper, such as 10.5281/zenodo.1234567"

@@ -25,6 +25,7 @@ from fmreport.report import (
     maps,
     methods,
     page,
+    provenance,
     tables,
     taps,
 )
@@ -85,6 +86,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
     return page.Page(
         title=facts.title,
         run=f"{facts.name} {facts.release}",
+        edition=provenance.edition(facts),
         language="en",
         authors=tuple(page.Author(a["name"], a.get("orcid") or "") for a in config.get("authors") or ()),
         author_names=tuple(str(a["name"]) for a in config.get("authors") or ()),
@@ -238,6 +240,7 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     if facts.target:
         yield page.Fact("Target", facts.target)
     yield page.Fact("Run", f"{facts.name}, release {facts.release}")
+    yield from provenance.circumstances(facts)
 
 
 def _section(run: Run) -> Mapping[str, Any]:

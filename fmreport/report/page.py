@@ -487,6 +487,8 @@ class Page:
     title: str
     run: str
     """Name and release."""
+    edition: str
+    """The same with the date, where there is one, and the beginning of the run's ID."""
     language: str
     authors: tuple[Author, ...]
     author_names: tuple[str, ...]

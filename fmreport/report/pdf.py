@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typst
 
+from fmreport.environment import epoch
 from fmreport.errors import RenderError
 from fmreport.figures import plots
 from fmreport.report import environment, methods, printed, theme
@@ -65,7 +66,7 @@ def render(
                 font_paths=fonts.paths(template_dir),
                 ignore_system_fonts=True,
                 pdf_standards=STANDARDS,
-                timestamp=0,
+                timestamp=epoch(run.facts.date),
             )
         except typst.TypstError as error:
             raise _refused(error, folder, template_dir) from error

@@ -10,6 +10,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from fmreport.facts import Facts
+from fmreport.report import page
 from fmreport.report.wording import listed
 from fmreport.store import MADE_OF, Run
 
@@ -17,6 +19,10 @@ PRINTED = 100
 """Rows of a list of hashes on paper: of probes there may be millions, and the manifest has them all."""
 WIDEST = 60
 """Letters in a line of the printed config."""
+SETTINGS = {"op_determinism": "deterministic kernels", "tensor_float_32": "TensorFloat-32"}
+"""What decides how numbers are rounded, in words; environment variables stand as they are called."""
+SHORT = 12
+"""Digits of a run's ID where it is only to be told from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,32 @@ def told(run: Run) -> Provenance:
     )
 
 
+def edition(facts: Facts) -> str:
+    """Which run this is, in a line: name, release, date where it has one, and the beginning of its ID."""
+    return " · ".join(filter(None, (f"{facts.name} {facts.release}", facts.date, f"run {facts.id[:SHORT]}")))
+
+
+def circumstances(facts: Facts) -> Iterator[page.Fact]:
+    """When, from what and on what the run was made, and what holds of another one."""
+    if facts.date:
+        yield page.Fact("Date", facts.date)
+    yield page.Fact("Run ID", facts.id, code=True)
+    if repository := facts.repository:
+        state = "with changes that are not committed" if repository.dirty else "without changes"
+        yield page.Fact("Repository", f"commit {repository.commit}, {state}")
+    if platform := facts.platform:
+        devices = ", ".join(platform.devices) or "no accelerator"
+        yield page.Fact("Platform", f"{platform.system}, {devices}; {', '.join(platform.processor_features)}")
+        settings = (f"{SETTINGS.get(name, name)} {value}" for name, value in platform.settings.items())
+        yield page.Fact("Determinism", ", ".join(settings))
+    same = "processor features" + (" and accelerator" if facts.platform and facts.platform.devices else "")
+    yield page.Fact(
+        "Made again",
+        f"The same inputs, config, versions and {same} give the same bytes. Elsewhere numbers may differ in their last "
+        "digits; fmreport verify --rerun says by how much.",
+    )
+
+
 def as_yaml(config: dict[str, Any]) -> str:
     """A resolved config as YAML that fmreport reads, in the order of its settings."""
     yaml = YAML(typ="safe", pure=True)
@@ -112,10 +144,7 @@ def _seeds(config: dict[str, Any]) -> str:
 def _steps(run: Run) -> Iterator[str]:
     facts = run.facts
     file = f"{facts.name}.yaml"
-    yield (
-        f"Install fmreport {facts.versions.get('fmreport', '')} with the versions above; numbers may differ in their "
-        "last digits on another processor."
-    )
+    yield (f"Install fmreport {facts.versions.get('fmreport', '')} with the versions above.")
     yield (
         f"Save the config below as {file} where its paths lead to the model and the probes; their SHA-256 stand above "
         "and below."
