@@ -24,6 +24,7 @@ from fmreport.compare import items as of
 from fmreport.compare.items import Items
 from fmreport.compare.likeness import Bools, Floats, Likeness, likeness
 from fmreport.compare.order import Flow, Side, moved, of_what_is_read, rising
+from fmreport.records import Facts
 from fmreport.store import Run
 
 SAME, RENAMED, MOVED, BOTH = "same path", "renamed", "moved", "renamed and moved"
@@ -71,7 +72,7 @@ class Alignment:
 
 def align(a: Run, b: Run) -> Alignment:
     """The taps of A and of B; `align(b, a)` is its mirror."""
-    shared = shared_probes(a, b)
+    shared = shared_probes(a.facts, b.facts)
     sides = of.of_taps(a, [first for first, _ in shared]), of.of_taps(b, [second for _, second in shared])
     return aligned(*sides, Flow.of(a), Flow.of(b))
 
@@ -81,12 +82,12 @@ def align_untapped(a: Run, b: Run) -> Alignment:
     return aligned(of.of_untapped(a), of.of_untapped(b), Flow.of(a), Flow.of(b))
 
 
-def shared_probes(a: Run, b: Run) -> list[tuple[str, str]]:
+def shared_probes(a: Facts, b: Facts) -> list[tuple[str, str]]:
     """The names that each image of both runs has in A and in B, in the order of A; images are told by their SHA-256."""
     waiting: dict[str, list[str]] = {}
-    for probe in b.facts.probes:
+    for probe in b.probes:
         waiting.setdefault(probe.sha256, []).append(probe.name)
-    found = ((probe.name, waiting.get(probe.sha256)) for probe in a.facts.probes)
+    found = ((probe.name, waiting.get(probe.sha256)) for probe in a.probes)
     return [(name, there.pop(0)) for name, there in found if there]
 
 

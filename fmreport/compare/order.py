@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -108,15 +108,17 @@ def of_what_is_read(side: Side, values: Mapping[int, float]) -> list[float]:
     of_layer: dict[str, float] = {}
     for i, value in values.items():
         of_layer[side.layers[i]] = min(value, of_layer.get(side.layers[i], value))
-    return [min(_nearest(side.flow.read, layer, of_layer), default=middle) for layer in side.layers]
+    read = (nearest_read(side.flow, layer, of_layer) for layer in side.layers)
+    return [min((of_layer[each] for each in found), default=middle) for found in read]
 
 
-def _nearest(edges: Edges, start: str, values: Mapping[str, float]) -> Iterator[float]:
-    seen, waiting = {start}, [start]
+def nearest_read(flow: Flow, layer: str, known: Container[str]) -> list[str]:
+    """The layers that a layer reads, or, across layers that are not `known`, the nearest that are."""
+    found: list[str] = []
+    seen, waiting = {layer}, [layer]
     while waiting:
-        for each in edges.get(waiting.pop(), ()):
-            if each in values:
-                yield values[each]
-            elif each not in seen:
-                waiting.append(each)
+        for each in flow.read.get(waiting.pop(), ()):
+            if each not in seen:
+                (found if each in known else waiting).append(each)
             seen.add(each)
+    return sorted(found)
