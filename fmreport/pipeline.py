@@ -1,10 +1,10 @@
-"""run, render, check, layers: the stages in order, nothing else."""
+"""run, render, diff, check, layers: the stages in order, nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,9 @@ from fmreport import analysis, attribution, figures, layers, notes, probes, sour
 from fmreport import config as settings
 from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
+from fmreport.compare.as_json import as_json
+from fmreport.compare.comparing import compare
+from fmreport.compare.comparison import Comparison
 from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError, SourceError
@@ -25,12 +28,12 @@ from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Facts, Layer
-from fmreport.report import html, latex, pdf, theme
+from fmreport.report import comparison, html, latex, pdf, theme
 from fmreport.report.build import build
 from fmreport.report.key_figures import key_figures
 from fmreport.report.listing import Listing
 from fmreport.report.page import KeyFigure
-from fmreport.store import LATEX, Draft, Run, check_free, drafting
+from fmreport.store import COMPARISON, LATEX, Draft, Run, check_free, drafting
 
 REPORTS = Path("reports")
 PACKAGES = (
@@ -46,6 +49,8 @@ PACKAGES = (
     "typst",
 )
 """Packages whose versions decide what a run holds."""
+BUDGET_MB = 10.0
+"""Of a comparison whose second run says nothing of it."""
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
 REMADE = ("report.html", "report.pdf", "figures", "manifest.json", *LATEX.values())
@@ -171,6 +176,62 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
         with (watch or Unwatched()).stage("Rendering") as advance:
             _render(draft, source.facts, advance)
     return Run.open(source.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What `diff` found, and where it wrote it."""
+
+    found: Comparison
+    folder: Path
+    """Holds diff.html, diff.pdf and diff.json."""
+
+
+def diff(
+    a: Path | str,
+    b: Path | str,
+    *,
+    out: Path | str | None = None,
+    allow: Sequence[str] = (),
+    force: bool = False,
+) -> Difference:
+    """Compares two run folders and writes what changed from A to B, into `out` or beside B, whole or not at all.
+
+    It looks as the report of B does: with that run's own colours, fonts and logo. `allow` names what is refused
+    otherwise, `different-probes` and `different-preprocessing`. Raises an `FmreportError` that says where, what and the
+    next step.
+    """
+    one, other = _compared(a), _compared(b)
+    found = compare(one, other, allow=allow)
+    destination = _beside(other, found) if out is None else Path(out)
+    check_free(destination, force=force)
+    kept = other.folder / TEMPLATES
+    themed = kept if kept.is_dir() else None
+    budget = other.facts.config.get("report", {}).get("budget_mb", BUDGET_MB)
+    with drafting(destination, force=force) as draft:
+        draft.write("diff.html", comparison.html.render(one, other, found, template_dir=themed, budget_mb=budget))
+        draft.write("diff.pdf", comparison.pdf.render(one, other, found, template_dir=themed))
+        draft.write(COMPARISON, as_json(found))
+    return Difference(found, destination)
+
+
+def differences(a: Path | str, b: Path | str, *, allow: Sequence[str] = ()) -> Comparison:
+    """What `diff` finds, with nothing written."""
+    return compare(_compared(a), _compared(b), allow=allow)
+
+
+def _compared(folder: Path | str) -> Run:
+    """A run whose tables and maps are those that it wrote."""
+    # Absolute, because the name of `.` is empty.
+    run = Run.open(Path(folder).absolute())
+    run.check_inputs()
+    return run
+
+
+def _beside(b: Run, found: Comparison) -> Path:
+    """Where a comparison is written that is given no place: beside B, as `diff-v1-v2`, with the name of another A."""
+    name = "" if found.a.name == found.b.name else f"{found.a.name}-"
+    return b.folder.parent / f"diff-{name}{found.a.release}-{found.b.release}"
 
 
 def telling(done: Run) -> tuple[KeyFigure, ...]:

@@ -140,7 +140,7 @@ def _scores(alike: Likeness, paired: dict[int, int], sides: tuple[Side, Side]) -
 
     The latter is NaN where content does not tell layers apart.
     """
-    kind = alike.type & alike.channels
+    kind = alike.type & alike.channels & (alike.shape | alike.parameters)
     whole = np.where(alike.shape, 1.0, 0.5 * alike.channels)
     parts = {
         "type": alike.type,

@@ -70,7 +70,7 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
         measured = [[*read.get((pair.a, pair.b), ()), *own] for pair, own in zip(pairs, measured, strict=True)]
     taps = tuple(_taps(a, b, pairs, measured))
     if judged.probes.paired:
-        taps = tuple(_beginnings(taps, layers.Reading.of(b)))
+        taps = tuple(_beginnings(taps, a, b))
     lone = _lone(b, alignment.added, untapped.added), _lone(a, alignment.removed, untapped.removed)
     made = Comparison(
         format=FORMAT,
@@ -153,6 +153,7 @@ def _taps(a: Run, b: Run, pairs: Sequence[Pair], measured: Sequence[list[Change]
             shape_b=str(other["shape"]),
             state=state,
             begins=False,
+            reads=(),
             facts=facts[pair.b],
             channels=channels[pair.b],
             measures=() if state == EQUAL else tuple(told),
@@ -172,13 +173,20 @@ def _state(told: Sequence[Change], one: pd.DataFrame | None, other: pd.DataFrame
     return EQUAL if here.equals(there) else ROUNDING
 
 
-def _beginnings(taps: Sequence[TapChange], reading: layers.Reading) -> Iterator[TapChange]:
+def _beginnings(taps: Sequence[TapChange], a: Run, b: Run) -> Iterator[TapChange]:
     """Marks those that changed while nothing that they read has; where it is not known what they read, the first."""
     changed = {tap.pair.b for tap in taps if tap.state == CHANGED}
     first = next((tap.pair.b for tap in taps if tap.pair.b in changed), "")
+    in_a, in_b = layers.Reading.of(a), layers.Reading.of(b)
+    paired_a, paired_b = {tap.pair.a for tap in taps}, {tap.pair.b for tap in taps}
     for tap in taps:
-        alone = not changed & set(reading.taps[tap.pair.b]) if reading.known else tap.pair.b == first
-        yield replace(tap, begins=tap.pair.b in changed and alone)
+        alone = not changed & set(in_b.taps[tap.pair.b]) if in_b.known else tap.pair.b == first
+        if tap.pair.b not in changed or not alone:
+            yield tap
+            continue
+        new = [f"it reads {each}, which was added" for each in in_b.taps[tap.pair.b] if each not in paired_b]
+        gone = [f"it read {each}, which was removed" for each in in_a.taps[tap.pair.a] if each not in paired_a]
+        yield replace(tap, begins=True, reads=(*new, *gone))
 
 
 def _lone(run: Run, taps: Sequence[str], untapped: Sequence[str]) -> tuple[Lone, ...]:

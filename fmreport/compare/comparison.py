@@ -138,6 +138,8 @@ class TapChange:
     """Of all its numbers together."""
     begins: bool
     """Whether its numbers are the first to change: those of all paired taps that its layer reads have not."""
+    reads: tuple[str, ...]
+    """What it reads that the other side has not, in words: `it reads x, which was added`."""
     facts: tuple[FactChange, ...]
     channels: tuple[ChannelChange, ...]
     measures: tuple[Change, ...]

@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 EXTREMES = ("minimum", "maximum")
 BY_THE_WAY = ("near_zero_eps",)
 """Columns that say how another was made."""
-NOISE = 1e-4
-"""Share of its scale by which a number differs where a processor, a batch or a library sums in another order."""
+NOISE, OF_BINS = 1e-4, 2e-3
+"""Share of its scale by which a number differs where a processor, a batch or a library sums in another order; the latter
+of what is read off a histogram, in which one value may fall into the next bin."""
 
 
 @cache
@@ -37,6 +38,11 @@ def of_images() -> tuple[Column, ...]:
 def of_masks() -> frozenset[str]:
     """Those that take a mask."""
     return frozenset(each.column.name for measure in measures.load(("regions",)) for each in measure.columns)
+
+
+@cache
+def _of_bins() -> frozenset[str]:
+    return frozenset(each.column.name for measure in measures.load(("distribution",)) for each in measure.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ def changes(sides: Sides, draws: Draws, *, paired: bool) -> list[Change]:
         assert there is not None
         return [_lone(sides.column, missing, row) for row in there]
     told = _paired(sides.a, sides.b, draws) if paired else _unpaired(sides.a, sides.b, draws)
+    noise = OF_BINS if sides.column.name in _of_bins() else NOISE
     made = []
     for n in range(len(sides.a)):
         one, other = sides.a[n], sides.b[n]
@@ -105,7 +112,7 @@ def changes(sides: Sides, draws: Draws, *, paired: bool) -> list[Change]:
             missing = f"{UNDEFINED} in {' and in '.join(where)}" if where else f"{UNDEFINED} in any image of both"
             made.append(_lone(sides.column, missing, one if np.isnan(other).all() else other, one, other))
             continue
-        made.append(_change(sides.column, told, n, _state(one, other, float(sides.scale[n]), paired=paired)))
+        made.append(_change(sides.column, told, n, _state(one, other, noise * float(sides.scale[n]), paired=paired)))
     return made
 
 
@@ -144,16 +151,16 @@ def _paired(a: Floats, b: Floats, draws: Draws) -> _Told:
     apart = np.where(both, b - a, 0.0)
     images = both.sum(axis=1)
     means = [_over(np.where(both, each, 0.0).sum(axis=1), images) for each in (a, b, apart)]
-    nothing = np.full(len(a), np.nan)
+    lower = upper = np.full(len(a), np.nan)
     if draws.a is not None:
         drawn = _over(apart @ draws.a.T, both.astype(np.float64) @ draws.a.T)
         lower, upper = _interval(drawn, images)
-        return _Told((*means, lower, upper, nothing, nothing), images)
+    few = (images > 0) & (images < resampling.FEWEST)
     least, most = (
-        np.where(images > 0, end(np.where(both, apart, fill), axis=1), np.nan)
+        np.where(few, end(np.where(both, apart, fill), axis=1), np.nan)
         for end, fill in ((np.min, np.inf), (np.max, -np.inf))
     )
-    return _Told((*means, nothing, nothing, least, most), images)
+    return _Told((*means, lower, upper, least, most), images)
 
 
 def _unpaired(a: Floats, b: Floats, draws: Draws) -> _Told:
@@ -188,14 +195,15 @@ def _interval(drawn: Floats, images: NDArray[np.int64]) -> tuple[Floats, Floats]
     return np.where(enough, lower, np.nan), np.where(enough, upper, np.nan)
 
 
-def _state(one: Floats, other: Floats, scale: float, *, paired: bool) -> str:
+def _state(one: Floats, other: Floats, noise: float, *, paired: bool) -> str:
+    """`noise` is how much a value may differ all the same."""
     if paired:
         if np.array_equal(one, other, equal_nan=True):
             return EQUAL
         alike = np.array_equal(np.isfinite(one), np.isfinite(other))
-        near = alike and bool(np.nanmax(np.abs(other - one), initial=0.0) <= NOISE * scale)
+        near = alike and bool(np.nanmax(np.abs(other - one), initial=0.0) <= noise)
     else:
-        near = bool(abs(np.nanmean(other) - np.nanmean(one)) <= NOISE * scale)
+        near = bool(abs(np.nanmean(other) - np.nanmean(one)) <= noise)
     return ROUNDING if near else CHANGED
 
 

@@ -147,8 +147,9 @@ def _of_numbers(found: Comparison) -> Iterator[str]:
 
 def _begun(tap: TapChange) -> str:
     """A tap where changes begin, with what is known of why."""
-    facts = [fact for fact in tap.facts if not fact.handed_on]
-    return f"{_names(tap.pair)}{f' ({_facts(tap)})' if facts and not tap.activation else ''}"
+    own = _facts(tap) if any(not fact.handed_on for fact in tap.facts) else ""
+    why = "; ".join(filter(None, (*tap.reads, own)))
+    return f"{_names(tap.pair)}{f' ({why})' if why else ''}"
 
 
 def _facts(tap: TapChange) -> str:

@@ -53,7 +53,7 @@ def draw(rows: Rows, courses: Sequence[Course], names: tuple[str, str], layout: 
         _marks(panels[-1], rows)
     return plots.Plot(
         name="both_by_depth",
-        title="Both runs by depth",
+        title="A and B along their taps",
         caption=_caption(rows, names),
         alt=" ".join(_spoken(rows, courses)),
         figure=figure,
@@ -92,7 +92,7 @@ def _caption(rows: Rows, names: tuple[str, str]) -> str:
     marked = " A dash at the foot marks taps whose numbers changed." if any(rows.changed) else " No numbers changed."
     return (
         f"A (circles, solid): {names[0]}; B (squares, dashed): {names[1]}. Means over the images that both are "
-        f"compared on.{marked}{lone}"
+        f"compared on; R² is over all probes of each run.{marked}{lone}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -152,7 +153,10 @@ def _parts(found: Comparison) -> Iterator[Part]:
 
 
 def _setting(known: str | None) -> str:
-    return "not there" if known is None else known
+    if known is None:
+        return "not there"
+    text = json.loads(known)
+    return text if isinstance(text, str) and text else known
 
 
 def _probes(found: Comparison) -> str:

@@ -114,7 +114,8 @@ class Tap:
     """Its name, or both names."""
     kind: str
     """Type and shape, of both sides where they differ."""
-    begins: bool
+    begins: str
+    """That changes begin here, and what of what it reads is another; empty where they do not."""
     facts: tuple[page.Fact, ...]
     measures: tuple[Measure, ...]
     measures_note: str

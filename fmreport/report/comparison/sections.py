@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from fmreport.compare.align import SAME
 from fmreport.compare.comparison import CHANGED, EQUAL, Change, TapChange
 from fmreport.report import maps, page
 from fmreport.report.comparison import pictures, table, words
@@ -47,7 +48,7 @@ def section(tap: TapChange, shown: Shown) -> Tap:
         label=f"tap-{tap.position_b}",
         title=pictures.pair_name(tap),
         kind=_kind(tap),
-        begins=tap.begins,
+        begins=words.begins(tap),
         facts=tuple(_facts(tap)),
         measures=tuple(_measure(each, shown.meanings) for each in told),
         measures_note=f"{plural(equal, 'other measure')} equal to the last bit." if equal else "",
@@ -66,7 +67,8 @@ def _kind(tap: TapChange) -> str:
 
 
 def _facts(tap: TapChange) -> Iterator[page.Fact]:
-    yield page.Fact("paired", f"{tap.pair.how}: {tap.pair.evidence}")
+    how = "" if tap.pair.how == SAME else f"{tap.pair.how}: "
+    yield page.Fact("paired by", f"{how}{tap.pair.evidence}")
     for fact in tap.facts:
         yield page.Fact(*words.fact(fact))
     for state in tap.channels:

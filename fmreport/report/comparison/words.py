@@ -101,6 +101,18 @@ def _numbers(values: Sequence[int]) -> str:
     return shown if len(values) <= LISTED else f"{shown} and {len(values) - LISTED:,} more"
 
 
+def begins(tap: TapChange) -> str:
+    """That changes begin at a tap, and why, as far as that is known; empty where they do not."""
+    if not tap.begins:
+        return ""
+    why = f": {'; '.join(tap.reads)}" if tap.reads else ""
+    return (
+        f"Changes begin here{why}. What it reads besides is the same in A and B."
+        if why
+        else ("Changes begin here: what it reads is the same in A and B, as far as it is tapped.")
+    )
+
+
 def said(tap: TapChange) -> str:
     """What of a tap is to be said beside its numbers, in a few words."""
     told = []
