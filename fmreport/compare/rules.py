@@ -24,6 +24,8 @@ LOOKS = ("figures", "display", "report")
 """Those that say what of it is shown, and how."""
 EXECUTION = ("batch", "memory_mb")
 """Those that say how it is worked off."""
+OF_FILES = ("model.kind", "model.path", "model.handle", "model.sha256", "model.trusted")
+"""Addresses that say where a model's file is, and not what is done with it."""
 WORDS = ("sentence", "like")
 """Parts of the preprocessing that say in other words what its others say."""
 
@@ -75,10 +77,14 @@ def _probes(a: Facts, b: Facts, shared: Sequence[tuple[str, str]]) -> Probes:
 
 
 def _model(a: Facts, b: Facts) -> Iterator[Difference]:
-    same_file = bool(a.model.get("sha256")) and a.model.get("sha256") == b.model.get("sha256")
+    same_file = _same_file(a, b)
     for key, one, other in _unequal(a.model, b.model):
         if key != "framework":
             yield Difference("model", key, one, other, counts=not (key in ("source", "kind") and same_file))
+
+
+def _same_file(a: Facts, b: Facts) -> bool:
+    return bool(a.model.get("sha256")) and a.model.get("sha256") == b.model.get("sha256")
 
 
 def _preprocessing(a: Facts, b: Facts) -> Iterator[Difference]:
@@ -90,15 +96,14 @@ def _preprocessing(a: Facts, b: Facts) -> Iterator[Difference]:
 def _config(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Difference]) -> Iterator[Difference]:
     """Sections that ask for a model, probes or preprocessing count where what they led to is not the same."""
     quiet = {*NAMES, *LOOKS, *EXECUTION}
-    if a.model == b.model and a.model.get("sha256"):
-        quiet.add("model")
     if probes.same:
         quiet.add("probes")
     if not preprocessing:
         quiet.add("preprocess")
     for key, one, other in _unequal(a.config, b.config):
         section = key.partition(".")[0].partition("[")[0]
-        yield Difference("config", key, one, other, counts=section not in quiet)
+        told = section not in quiet and not (key in OF_FILES and _same_file(a, b))
+        yield Difference("config", key, one, other, counts=told)
 
 
 def _environment(a: Facts, b: Facts) -> Iterator[Difference]:
