@@ -101,7 +101,8 @@ def test_from_ten_images_on_a_change_has_an_interval(run: SyntheticRun) -> None:
     after = raised(before, "mid/conv", "gini", {f"p{i}": 0.01 * i for i in range(12)})
     found = measure(compare(before, after), "mid/conv", "gini")
     assert found.change == pytest.approx(0.055)
-    assert found.lower is not None and found.upper is not None
+    assert found.lower is not None
+    assert found.upper is not None
     assert 0.01 < found.lower < 0.055 < found.upper < 0.1
     assert found.clear
     equal = raised(before, "mid/conv", "gini", 0.25)
@@ -214,7 +215,7 @@ def test_other_preprocessing_is_refused_unless_that_is_allowed(run: SyntheticRun
 def test_what_cannot_be_allowed_is_refused_with_what_can(run: SyntheticRun) -> None:
     with pytest.raises(CompareError) as refused:
         compare(run, run, allow=["different-probe"])
-    assert refused.value.fix == "nearest: different-probes"
+    assert refused.value.fix.startswith("nearest: different-probes")
 
 
 def test_with_other_masks_what_takes_masks_is_left_out(run: SyntheticRun) -> None:
@@ -227,15 +228,15 @@ def test_with_other_masks_what_takes_masks_is_left_out(run: SyntheticRun) -> Non
 
 
 def test_channels_that_fall_silent_are_told_where_they_do_and_not_where_they_are_handed_on(run: SyntheticRun) -> None:
-    after = silenced(silenced(run, "mid/conv", 1, 4), "mid/relu", 1, 4)
+    after = silenced(silenced(run, "mid/conv", 1, 3), "mid/relu", 1, 3)
     found = compare(run, after)
     (at_conv,), (at_relu,) = of(found, "mid/conv").channels, of(found, "mid/relu").channels
-    assert (at_conv.new, at_conv.handed_on) == ((1, 4), ())
-    assert (at_relu.new, at_relu.handed_on) == ((1, 4), ("mid/conv",))
+    assert (at_conv.new, at_conv.handed_on) == ((1, 3), ())
+    assert (at_relu.new, at_relu.handed_on) == ((1, 3), ("mid/conv",))
     assert found.counts.newly_silent == 2
     assert "2 channels are newly silent: 2 of mid/conv (mid/relu hands them on)." in found.verdict
     back = compare(after, run)
-    assert of(back, "mid/conv").channels[0].gone == (1, 4)
+    assert of(back, "mid/conv").channels[0].gone == (1, 3)
     assert (back.counts.newly_silent, back.counts.no_longer_silent) == (0, 4)
 
 

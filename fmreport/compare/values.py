@@ -21,8 +21,8 @@ EXTREMES = ("minimum", "maximum")
 BY_THE_WAY = ("near_zero_eps",)
 """Columns that say how another was made."""
 NOISE, OF_BINS = 1e-4, 2e-3
-"""Share of its scale by which a number differs where a processor, a batch or a library sums in another order; the second
-of what is read off a histogram, in which a value may fall into the next bin."""
+"""Share of its scale by which a number differs where a processor, a batch or a library sums in another order; the
+second of what is read off a histogram, in which a value may fall into the next bin."""
 
 
 @cache
