@@ -24,7 +24,7 @@ from fmreport.compare.comparison import (
     Side,
     TapChange,
 )
-from fmreport.compare.read import of_reading
+from fmreport.compare.read import of_reading, of_tables
 from fmreport.compare.values import Draws, Sides, Wide
 from fmreport.store import Run
 
@@ -66,8 +66,9 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
     pairs = sorted(alignment.pairs, key=lambda pair: place[pair.b])
     measured = list(_measured(a, b, pairs, judged.probes.other_masks))
     if judged.probes.same and a.facts.config.get("seed") == b.facts.config.get("seed"):
-        read = of_reading(a, b, pairs)
-        measured = [[*read.get((pair.a, pair.b), ()), *own] for pair, own in zip(pairs, measured, strict=True)]
+        read, pooled = of_reading(a, b, pairs), of_tables(a, b, pairs)
+        keys = [(pair.a, pair.b) for pair in pairs]
+        measured = [[*read.get(key, ()), *own, *pooled.get(key, ())] for key, own in zip(keys, measured, strict=True)]
     taps = tuple(_taps(a, b, pairs, measured))
     if judged.probes.paired:
         taps = tuple(_beginnings(taps, a, b))

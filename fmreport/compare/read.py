@@ -1,4 +1,4 @@
-"""Change of what can be read from a tap: held-out R^2 of edges and masks, over groups of images."""
+"""Change of what all images tell together: held-out R^2 of edges and masks, with its interval, and pooled values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ from fmreport.compare.values import NOISE
 from fmreport.store import Run
 
 TARGETS = ("edge", "mask")
+POOLED = {
+    "lifetime_sparseness": "summary",
+    "otsu": "summary",
+    "bimodality": "summary",
+    "participation_ratio": "dimension",
+    "iou": "selectivity",
+}
+"""Columns that are of all images together, without an interval, and their tables."""
 
 
 def of_reading(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], list[Change]]:
@@ -35,6 +43,22 @@ def of_reading(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], l
         images = a.table("progression").query("quantity == @target")["images"].max()
         told = _of_target(named, target, (len(pairs), groups), 0 if pd.isna(images) else int(images))
         for pair, change in zip(pairs, told, strict=True):
+            if change is not None:
+                found.setdefault((pair.a, pair.b), []).append(change)
+    return found
+
+
+def of_tables(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], list[Change]]:
+    """Of each pair of taps the change of what is pooled over all images, which must be the same in both runs."""
+    found: dict[tuple[str, str], list[Change]] = {}
+    for measure, table in POOLED.items():
+        one, other = (run.table(table) for run in (a, b))
+        if measure not in one or measure not in other:
+            continue
+        of_a, of_b = (dict(zip(side["tap"], side[measure], strict=True)) for side in (one, other))
+        for pair in pairs:
+            values = float(of_a.get(pair.a, np.nan)), float(of_b.get(pair.b, np.nan))
+            change = _change(measure, values, (np.nan, np.nan), len(a.facts.probes))
             if change is not None:
                 found.setdefault((pair.a, pair.b), []).append(change)
     return found

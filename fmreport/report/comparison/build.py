@@ -27,6 +27,8 @@ PARTS = {
 }
 """Title of each part of the differences, and what stands where there is none."""
 ATTACHED = "diff.json"
+MEASURED = ("selectivity", "dimension", "summary", "samples")
+"""Tables with measures; what stands later counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
         mapped=frozenset(tap.pair.b for tap in _weightiest(kept, limit.mapped)),
         probes=tuple(probes),
         settings=maps.Settings("channel", "index", {photo.name: photo for photo in photos}, own),
-        meanings={**a.columns["samples"], **b.columns["samples"]},
+        meanings={name: column for table in MEASURED for name, column in b.columns[table].items()},
     )
     taps = tuple(section(tap, shown) for tap in kept)
     return Page(

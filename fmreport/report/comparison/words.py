@@ -22,6 +22,10 @@ LABELS = {
     "q99": "99% quantile",
     "centroid": "mean frequency",
     "centroid_share": "fineness",
+    "otsu": "Otsu’s share of variance",
+    "bimodality": "bimodality coefficient",
+    "participation_ratio": "dimensions",
+    "iou": "best channel, IoU",
     "region_variance_ratio": "region variance ratio",
     "region_variance_ratio_null": "the same of moved masks",
 }
