@@ -41,6 +41,8 @@ class Limit:
     """Those of them with maps."""
     tile: int | None = None
     """Longest side of a map in pixels; None: as the runs hold them, and with strips for print."""
+    pictures: int = 4
+    """Whose maps are shown."""
 
 
 def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
@@ -52,7 +54,7 @@ def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
     axis, courses = table.courses(a, b, rows)
     names = f"{found.a.name} {found.a.release}", f"{found.b.name} {found.b.release}"
     drawn = [both_by_depth.draw(axis, courses, names, layout) for layout in LAYOUTS]
-    probes = pictures.shown(a, b)
+    probes = pictures.shown(a, b)[: limit.pictures]
     photos = tuple(_photos(b, probes))
     own = maps.Limit(limit.tile) if limit.tile else None
     shown = Shown(

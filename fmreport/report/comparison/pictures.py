@@ -17,7 +17,7 @@ from fmreport.report.comparison.page import Histograms
 from fmreport.report.wording import number, percent, plural, sizes
 from fmreport.store import Run
 
-PROBES, CHANNELS = 4, 16
+CHANNELS = 16
 """Shown of each tap, at most."""
 LETTERS = ("A", "B")
 
@@ -26,7 +26,7 @@ def shown(a: Run, b: Run) -> list[tuple[str, str]]:
     """Images whose maps both runs show: their names in A and in B."""
     there = b.pictures().keys()
     both = [pair for pair in shared_probes(a.facts, b.facts) if pair[0] in a.facts.displayed and pair[1] in there]
-    return [pair for pair in both if pair[1] in b.facts.displayed][:PROBES]
+    return [pair for pair in both if pair[1] in b.facts.displayed]
 
 
 def rows(probes: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from fmreport.report.comparison.page import Measure, Tap
 from fmreport.report.wording import plural, sizes
 from fmreport.store import Run
 
-WIDEST, TEXT = 11.0, 150.0
+WIDEST, TEXT = 9.6, 165.0
 """Millimetres: a printed map at most, and all maps of a row beside their photograph."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fmreport.analysis.resampling import FEWEST
 from fmreport.compare.comparison import EQUAL, Change, ChannelChange, FactChange, TapChange
 from fmreport.report.wording import DASH, number, plural
 
@@ -74,7 +75,9 @@ def interval(told: Change) -> str:
         return f"{signed(told.lower)} to {signed(told.upper)}"
     if told.least is not None and told.most is not None:
         return f"{plural(told.images, 'image')}: {signed(told.least)} to {signed(told.most)}"
-    return DASH if told.change is None else f"{plural(told.images, 'image')}: none"
+    if told.change is None:
+        return DASH
+    return f"{plural(told.images, 'image')}: none" if told.images < FEWEST else "none: of all images together"
 
 
 def fact(told: FactChange) -> tuple[str, str]:
