@@ -4,15 +4,15 @@ from importlib.metadata import version
 from typing import Any
 
 __version__ = version("fmreport")
-__all__ = ["Run", "__version__", "open_run", "run"]
+__all__ = ["Run", "__version__", "diff", "open_run", "run"]
 
 
 def __getattr__(name: str) -> Any:
     # On use, so that `import fmreport` stays quick.
-    if name == "run":
-        from fmreport.pipeline import run
+    if name in ("run", "diff"):
+        from fmreport import pipeline
 
-        return run
+        return getattr(pipeline, name)
     if name in ("Run", "open_run"):
         from fmreport.store import Run
 

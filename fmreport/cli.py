@@ -22,6 +22,7 @@ from rich.markup import escape
 from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
+    from fmreport.compare.comparison import Comparison
     from fmreport.extract import Advance
     from fmreport.inventory import Inventory
     from fmreport.records import Tap
@@ -295,6 +296,53 @@ def verify(
             for detail in check.details:
                 out.print(f"          {escape(detail)}")
     raise typer.Exit(verification.exit_code(checks))
+
+
+@app.command()
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The earlier run: a folder that `run` wrote.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The later run. A change is B less A.")],
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to write; otherwise beside B, diff-<A>-<B>.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="Compare in spite of `different-probes` or `different-preprocessing`."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a comparison that exists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print diff.json; write nothing without --out.")] = False,
+) -> None:
+    """Say what changed from run A to run B, and write it as diff.html, diff.pdf and diff.json.
+
+    Exit code 0: no difference; 1: some; 2: the runs cannot be compared.
+    """
+    from fmreport import pipeline
+
+    allowed = allow or ()
+    with err.status("Comparing"):
+        if as_json and folder is None:
+            found, place = pipeline.differences(a, b, allow=allowed), None
+        else:
+            made = pipeline.diff(a, b, out=folder, allow=allowed, force=force)
+            found, place = made.found, made.folder
+    if as_json:
+        from fmreport.compare.as_json import as_json as written
+
+        typer.echo(written(found).decode("utf-8"), nl=False)
+    else:
+        _print_comparison(found, place)
+    if not found.same:
+        raise typer.Exit(1)
+
+
+def _print_comparison(found: Comparison, folder: Path | None) -> None:
+    out.print(f"A: {escape(f'{found.a.name} {found.a.release}')}  B: {escape(f'{found.b.name} {found.b.release}')}")
+    for warning in (*found.warnings, *found.notes):
+        out.print(f"  [yellow]note[/] {escape(warning)}")
+    for sentence in found.verdict:
+        out.print(f"  {escape(sentence)}")
+    if folder is not None:
+        out.print(f"[bold]{escape(str(folder / 'diff.html'))}[/]")
 
 
 @app.command()

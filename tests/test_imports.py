@@ -133,7 +133,7 @@ def test_the_law_sees_every_way_to_break_it(module: str, source: str) -> None:
 
 def test_the_order_of_this_test_names_stages_that_exist() -> None:
     there = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir()}
-    assert sorted({*STAGES, ALONE} - there - {"compare"}) == []
+    assert sorted({*STAGES, ALONE} - there) == []
 
 
 def loaded(*arguments: str, folder: Path, command: bool = True) -> tuple[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,12 +76,12 @@ Plots = Mapping[str, tuple[Plot, ...]]
 def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda done, total: None) -> page.Page:
     """The page of a run; `plots` are its figures, where they are drawn; `advance(done, total)` after each tap."""
     facts, config = run.facts, run.facts.config
-    photos = tuple(_photos(run))
+    photos = tuple(taken(run))
     scale = str(config.get("figures", {}).get("scale", "channel"))
     inventory, missing = tables.missing(run)
     named = contents.named(list(run.layers["tap"]))
     unseen = len(facts.probes) - len(photos)
-    plotted = {figure.name: figure for figure in _figures(plots or figures.draw_all(run))}
+    plotted = {each.name: each for each in _figures(plots or figures.draw_all(run))}
     sections = tuple(taps.sections(run, _settings(run, photos, None), advance))
     return page.Page(
         title=facts.title,
@@ -105,19 +105,19 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         more_photos=any(not photo.displayed for photo in photos),
         mask_note=_mask_note(run, photos),
         probe_count=sum(photo.displayed for photo in photos),
-        gains=_gains(sections),
-        colours=tuple(_colours()),
+        gains=gains(section.maps for section in sections),
+        colours=tuple(colour_maps()),
         scale=scale,
         spans=tuple(maps.SPANS.items()),
         held=maps.HELD,
-        film=_film(run, photos),
+        film=film(run, [photo.name for photo in photos if photo.displayed]),
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         lead=plotted[LEAD],
         strip=plotted[STRIP],
         filmstrip=filmstrip.filmstrip(run),
-        more_figures=tuple(figure for name, figure in plotted.items() if name not in (LEAD, STRIP)),
+        more_figures=tuple(each for name, each in plotted.items() if name not in (LEAD, STRIP)),
         table=tables.layer_table(run),
         copies=tuple(copies.copies(run)),
         maps_intro=(*maps.introduction(run, None), *attribution.introduction(run)),
@@ -144,7 +144,7 @@ def shrunk(run: Run, shown: page.Page, limit: maps.Limit) -> page.Page:
     sections = tuple(taps.sections(run, _settings(run, shown.photos, limit)))
     intro = maps.introduction(run, limit)
     told = attribution.introduction(run) if limit.attribution else ()
-    return replace(shown, maps_intro=(*intro, *told), taps=sections, gains=_gains(sections))
+    return replace(shown, maps_intro=(*intro, *told), taps=sections, gains=gains(section.maps for section in sections))
 
 
 def _settings(run: Run, photos: Sequence[page.Photo], limit: maps.Limit | None) -> maps.Settings:
@@ -162,19 +162,14 @@ def _meanings(sections: Sequence[page.TapSection]) -> dict[str, str]:
     return {stat.label: stat.meaning for section in sections for stat in section.stats}
 
 
-def _gains(sections: Sequence[page.TapSection]) -> tuple[tuple[str, str, str], ...]:
-    """Every gain of the page once, with a name for it."""
-    found = {
-        channel.gain: None
-        for section in sections
-        if section.maps
-        for block in section.maps.blocks
-        for channel in block.channels
-    }
+def gains(shown: Iterable[page.Maps | None]) -> tuple[tuple[str, str, str], ...]:
+    """Every gain of a page's maps once, with a name for it."""
+    found = {channel.gain: None for maps in shown if maps for block in maps.blocks for channel in block.channels}
     return tuple((page.gain_name(gain), *gain) for gain in found)
 
 
-def _colours() -> Iterator[page.ColourMaps]:
+def colour_maps() -> Iterator[page.ColourMaps]:
+    """The choices of colours that a page offers."""
     for choice in colours.CHOICES:
         unsigned, signed = colours.curves(choice.sequential), colours.curves(choice.diverging)
         yield page.ColourMaps(choice.key, choice.label, unsigned, signed)
@@ -272,7 +267,8 @@ def _weights(section: Mapping[str, Any]) -> str:
     return f"read from {weights}"
 
 
-def _photos(run: Run) -> Iterator[page.Photo]:
+def taken(run: Run) -> Iterator[page.Photo]:
+    """The photographs of a run, the displayed ones first."""
     facts = {probe.name: probe for probe in run.facts.probes}
     masks = run.masks()
     pictures = run.pictures()
@@ -303,18 +299,17 @@ def _photos(run: Run) -> Iterator[page.Photo]:
         )
 
 
-def _film(run: Run, photos: Sequence[page.Photo]) -> bytes:
-    """All displayed photographs as the model's input has them, one below the other; nothing where there is none."""
+def film(run: Run, names: Sequence[str]) -> bytes:
+    """Photographs as the model's input has them, one below the other; nothing where there is none."""
     size, pictures = run.facts.preprocess["size"], run.pictures()
-    shown = [pictures[photo.name] for photo in photos if photo.displayed]
-    if not shown:
+    if not names:
         return b""
     # As large as the photographs of the page, of which few models take as much.
     factor = SHOWN / max(size)
     height, width = (max(1, round(side * factor)) for side in size)
     placed = Preprocess((height, width), str(run.facts.preprocess.get("resize") or "stretch")).placed
-    film = np.concatenate([placed(picture.astype(np.float32)) for picture in shown])
-    return photographs.jpeg(np.clip(np.rint(film), 0, 255).astype(np.uint8), len(film))
+    made = np.concatenate([placed(pictures[name].astype(np.float32)) for name in names])
+    return photographs.jpeg(np.clip(np.rint(made), 0, 255).astype(np.uint8), len(made))
 
 
 def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
@@ -327,7 +322,11 @@ def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
 
 
 def _figures(plots: Plots) -> Iterator[page.Figure]:
-    for name, (plot, in_column) in plots.items():
-        svg, column = to_svg(plot), to_svg(in_column)
-        wide, narrow = (Markup(inline(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
-        yield page.Figure(name, plot.title, plot.caption, plot.alt, svg, wide, narrow)
+    return (figure(name, *drawn) for name, drawn in plots.items())
+
+
+def figure(name: str, plot: Plot, in_column: Plot) -> page.Figure:
+    """A plot in both layouts, for print and for a page that has colours of its own."""
+    svg, column = to_svg(plot), to_svg(in_column)
+    wide, narrow = (Markup(inline(each, f"{name}{i}")) for i, each in enumerate((svg, column)))
+    return page.Figure(name, plot.title, plot.caption, plot.alt, svg, wide, narrow)

@@ -54,14 +54,14 @@ def render(
     return report
 
 
-def page_to_html(page: Page, template_dir: Path | None) -> bytes:
-    """The HTML of a page, whatever its size."""
+def page_to_html(page: object, template_dir: Path | None, template: str = TEMPLATE) -> bytes:
+    """The HTML of a page that the template is for, whatever its size."""
     jinja = environment.html_environment(template_dir)
     jinja.filters["jpeg_uri"] = lambda data: data_uri("image/jpeg", data)
     jinja.filters["png_uri"] = lambda data: data_uri("image/png", data)
     jinja.filters["text_uri"] = lambda text: data_uri("text/plain;charset=utf-8", text.encode("utf-8"))
     jinja.globals |= {"policy": finishing.POLICY, "sizes": finishing.SIZES, "theme": theme.read(template_dir)}
-    return finishing.finished(environment.render(jinja, TEMPLATE, page, template_dir), jinja)
+    return finishing.finished(environment.render(jinja, template, page, template_dir), jinja)
 
 
 def _smaller(run: Run, page: Page, budget: float, template_dir: Path | None) -> bytes:

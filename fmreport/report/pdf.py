@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +50,25 @@ def render(
     """
     theme.check(template_dir)
     shown = printed.printed(run, page or build(run, advance=advance))
-    assets = _Assets({f"{name}.csv": _csv(run, name) for name in ATTACHED})
-    assets.files |= {methods.FILE: methods.load().text.encode("utf-8"), MANIFEST: run.record}
-    assets.files |= typ.files(template_dir)
-    source = page_to_typst(shown, template_dir, assets)
+    attached = {f"{name}.csv": _csv(run, name) for name in ATTACHED}
+    attached |= {methods.FILE: methods.load().text.encode("utf-8"), MANIFEST: run.record}
+    return typeset(shown, template_dir, attached, date=run.facts.date)
+
+
+def typeset(
+    page: object,
+    template_dir: Path | None,
+    attached: Mapping[str, bytes],
+    *,
+    date: str,
+    template: str = TEMPLATE,
+) -> bytes:
+    """The PDF of a page that the template is for, with the files that it attaches; `date` is ISO 8601, or empty.
+
+    Raises `RenderError` where the template fails or Typst refuses what it made.
+    """
+    assets = _Assets({**attached, **typ.files(template_dir)})
+    source = page_to_typst(page, template_dir, assets, template)
     with tempfile.TemporaryDirectory(prefix="fmreport-") as folder:
         for name, data in assets.files.items():
             Path(folder, name).parent.mkdir(exist_ok=True)
@@ -66,16 +82,18 @@ def render(
                 font_paths=fonts.paths(template_dir),
                 ignore_system_fonts=True,
                 pdf_standards=STANDARDS,
-                timestamp=epoch(run.facts.date),
+                timestamp=epoch(date),
             )
         except typst.TypstError as error:
-            raise _refused(error, folder, template_dir) from error
+            raise _refused(error, folder, template_dir, template) from error
     if not isinstance(made, bytes):
         raise TypeError("typst.compile returned no PDF")
     return made
 
 
-def page_to_typst(page: printed.Page, template_dir: Path | None, assets: _Assets | None = None) -> str:
+def page_to_typst(
+    page: object, template_dir: Path | None, assets: _Assets | None = None, template: str = TEMPLATE
+) -> str:
     """The Typst source of a page; the files it refers to are added to `assets`."""
     jinja = environment.typst_environment(template_dir)
     colours = typ.plot_colours(template_dir)
@@ -84,7 +102,7 @@ def page_to_typst(page: printed.Page, template_dir: Path | None, assets: _Assets
         "recoloured": lambda svg: plots.recoloured(svg, colours),
     }
     jinja.globals["theme"] = theme.read(template_dir)
-    return environment.render(jinja, TEMPLATE, page, template_dir)
+    return environment.render(jinja, template, page, template_dir)
 
 
 def _csv(run: Run, name: str) -> bytes:
@@ -92,10 +110,10 @@ def _csv(run: Run, name: str) -> bytes:
     return text.encode("utf-8")
 
 
-def _refused(error: typst.TypstError, folder: str, template_dir: Path | None) -> RenderError:
+def _refused(error: typst.TypstError, folder: str, template_dir: Path | None, template: str) -> RenderError:
     """Typst's own message, which shows the line that the template made, without the path of the temporary folder."""
     message = re.sub(rf"\S*{re.escape(Path(folder).name)}/", "", error.diagnostic or error.message)
-    message = message.replace("main.typ", TEMPLATE.removesuffix(".j2")).strip()
+    message = message.replace("main.typ", template.removesuffix(".j2")).strip()
     own = "" if template_dir is None else f" in {template_dir.name}/"
     return RenderError(
         f"Typst refuses the document: {message}",

@@ -1,10 +1,11 @@
 """The only reader and writer of a run folder."""
 
 from fmreport.store.draft import Draft, check_free, drafting, file_fact, recorded
-from fmreport.store.layout import EXECUTION, LATEX, MADE_OF, MANIFEST, TABLES
+from fmreport.store.layout import COMPARISON, EXECUTION, LATEX, MADE_OF, MANIFEST, TABLES
 from fmreport.store.run import Run
 
 __all__ = (
+    "COMPARISON",
     "EXECUTION",
     "LATEX",
     "MADE_OF",

@@ -21,7 +21,7 @@ from fmreport.errors import StoreError
 from fmreport.facts import Facts, FileFact
 from fmreport.media_types import media_type
 from fmreport.records import Tiles
-from fmreport.store.layout import ATTRIBUTED, EXECUTION, MANIFEST, PICTURES, TABLES, TILES
+from fmreport.store.layout import ATTRIBUTED, COMPARISON, EXECUTION, MANIFEST, PICTURES, TABLES, TILES
 from fmreport.store.place import held
 
 
@@ -94,23 +94,35 @@ def check_free(destination: Path, *, force: bool) -> None:
         return
     if not force:
         raise StoreError(
-            f"{destination} exists already", fix="write another `release:` into the config, or replace it with --force"
+            f"{destination} exists already",
+            fix="write another `release:` into the config, name another --out, or replace it with --force",
         )
     if not _replaceable(destination):
         raise StoreError(
-            f"{destination} is no run, so --force does not replace it", fix="move it away, or choose another --out"
+            f"{destination} is no run and no comparison, so --force does not replace it",
+            fix="move it away, or choose another --out",
         )
 
 
 def _replaceable(folder: Path) -> bool:
-    """Whether a folder is empty or a run, of any format. Other programs write a manifest.json too."""
+    """Whether a folder is empty, a run or a comparison, of any format. Other programs write a manifest.json too."""
     try:
         if not any(folder.iterdir()):
             return True
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except OSError:
+        return False
+    return _holds(folder / MANIFEST, {"format", "outputs", "probes"}) or _holds(
+        folder / COMPARISON, {"format", "a", "b", "verdict"}
+    )
+
+
+def _holds(path: Path, keys: set[str]) -> bool:
+    """Whether a JSON file is there and has these keys."""
+    try:
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(manifest, dict) and {"format", "outputs", "probes"} <= manifest.keys()
+    return isinstance(found, dict) and keys <= found.keys()
 
 
 @contextmanager

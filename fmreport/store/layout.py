@@ -8,6 +8,8 @@ from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS
 MANIFEST = "manifest.json"
 EXECUTION = "execution.json"
 """What is true of one execution alone, such as how long it took: no hash and no report knows it."""
+COMPARISON = "diff.json"
+"""What a folder with a comparison of two runs holds beside its views."""
 MADE_OF = ("tables", "maps", "templates")
 """Folders of what a report is made from."""
 PICTURES = "maps/probes.npz"

@@ -1,0 +1,25 @@
+"""run, render, check, layers, verify, diff: the stages in order, nothing else."""
+
+from fmreport.pipeline.asking import check, listing, preprocessing
+from fmreport.pipeline.comparing import Difference, diff, differences
+from fmreport.pipeline.rendering import making, render
+from fmreport.pipeline.running import MODELS, REPORTS, run
+from fmreport.pipeline.telling import advice, telling
+from fmreport.pipeline.verifying import verify
+
+__all__ = (
+    "MODELS",
+    "REPORTS",
+    "Difference",
+    "advice",
+    "check",
+    "diff",
+    "differences",
+    "listing",
+    "making",
+    "preprocessing",
+    "render",
+    "run",
+    "telling",
+    "verify",
+)
