@@ -122,7 +122,7 @@ def _broken(folder: Path) -> None:
 def test_force_replaces_nothing_but_a_run(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "v1")
     before = contents(tmp_path)
-    with pytest.raises(StoreError, match="is no run, so --force does not replace it"):
+    with pytest.raises(StoreError, match="is no run and no comparison, so --force does not replace it"):
         write(tmp_path / "v1", force=True)
     assert contents(tmp_path) == before
 
