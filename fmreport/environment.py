@@ -6,13 +6,15 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fmreport.errors import ConfigError
 from fmreport.facts import Platform, Repository
@@ -94,6 +96,13 @@ def here(framework: dict[str, str], devices: Sequence[str], settings: dict[str, 
         framework=framework,
         settings={**settings, **chosen},
     )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """NumPy's linear algebra on one thread: several add up in another order, on another number of cores."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def repository(folder: Path) -> Repository | None:

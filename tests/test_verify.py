@@ -42,7 +42,11 @@ def other(run: Run, tmp_path: Path) -> Path:
 
 
 def verdicts(checks: list[Check]) -> dict[str, str]:
-    return {check.verdict: "\n".join((check.asked, *check.details)) for check in checks}
+    """What is told under each verdict."""
+    told: dict[str, str] = {}
+    for check in checks:
+        told[check.verdict] = "\n".join((told.get(check.verdict, ""), check.asked, *check.details))
+    return told
 
 
 def test_a_run_verifies_as_whole_and_as_made_again_from_its_inputs(run: Run) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fmreport.compare.align import shared_probes
@@ -18,7 +18,7 @@ from fmreport.facts import Facts
 PROBES, PREPROCESSING = "different-probes", "different-preprocessing"
 ALLOWED = (PROBES, PREPROCESSING)
 """What may be allowed that is refused otherwise."""
-NAMES = ("name", "release", "title", "authors", "abstract", "licence", "doi")
+NAMES = ("name", "release", "title", "authors", "abstract", "licence", "date", "doi")
 """Sections of a config that say what a run is called."""
 LOOKS = ("figures", "display", "report")
 """Those that say what of it is shown, and how."""
@@ -113,11 +113,13 @@ def _environment(a: Facts, b: Facts) -> Iterator[Difference]:
 
 def _surroundings(facts: Facts) -> dict[str, Any]:
     """What a run worked in: frameworks, versions and, where it recorded them, its platform and its measures."""
-    found = {"framework": facts.model.get("framework"), **facts.versions}
-    for name in ("platform", "measures"):
-        held = getattr(facts, name, None)
-        found |= {name: held} if held else {}
-    return found
+    found = {
+        "framework": facts.model.get("framework"),
+        **facts.versions,
+        "code": facts.code,
+        "measures": facts.measures,
+    }
+    return found | ({"platform": asdict(facts.platform)} if facts.platform else {})
 
 
 def _warnings(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Difference]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from fmreport.compare.as_json import as_json
 from fmreport.compare.comparing import compare
 from fmreport.compare.comparison import Comparison
+from fmreport.environment import one_thread
 from fmreport.pipeline.rendering import TEMPLATES
 from fmreport.report import comparison
 from fmreport.store import COMPARISON, Run, check_free, drafting
@@ -26,6 +27,7 @@ class Difference:
     """Holds diff.html, diff.pdf and diff.json."""
 
 
+@one_thread()
 def diff(
     a: Path | str,
     b: Path | str,
@@ -54,6 +56,7 @@ def diff(
     return Difference(found, destination)
 
 
+@one_thread()
 def differences(a: Path | str, b: Path | str, *, allow: Sequence[str] = ()) -> Comparison:
     """What `diff` finds, with nothing written."""
     return compare(_compared(a), _compared(b), allow=allow)

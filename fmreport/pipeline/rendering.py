@@ -10,6 +10,7 @@ from fmreport import (
     exports,
     figures,
 )
+from fmreport.environment import one_thread
 from fmreport.extract import Advance
 from fmreport.facts import Facts
 from fmreport.recording import Unwatched, Watch
@@ -60,6 +61,7 @@ def making() -> dict[str, str]:
     return {**environment.versions(), "fmreport's code": environment.code()}
 
 
+@one_thread()
 def write_report(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None

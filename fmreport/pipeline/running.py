@@ -27,6 +27,7 @@ from fmreport.analysis import Evidence, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
+from fmreport.environment import one_thread
 from fmreport.errors import SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.facts import Facts
@@ -46,6 +47,7 @@ PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
 
+@one_thread()
 def run(
     config: Config | Path | str,
     *,

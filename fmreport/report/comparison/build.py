@@ -69,6 +69,7 @@ def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
     return Page(
         title=_title(found),
         run=SIDES.format(*names),
+        edition=SIDES.format(*names),
         language="en",
         authors=(),
         author_names=(),

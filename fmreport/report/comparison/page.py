@@ -136,6 +136,8 @@ class Page:
     title: str
     run: str
     """Name and release of both."""
+    edition: str
+    """The same, at the head of the page."""
     language: str
     authors: tuple[page.Author, ...]
     author_names: tuple[str, ...]
