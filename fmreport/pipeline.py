@@ -19,6 +19,7 @@ from fmreport import (
     figures,
     layers,
     notes,
+    numbers,
     probes,
     recording,
     sources,
@@ -433,7 +434,8 @@ def making() -> dict[str, str]:
 def _render(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
-    facts = replace(facts, rendered=making())
+    measured = Run.drafted(draft.folder, facts)
+    facts = replace(facts, rendered=making(), numbers=numbers.of_run(measured))
     drawn = Run.drafted(draft.folder, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)
