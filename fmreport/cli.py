@@ -298,6 +298,23 @@ def verify(
 
 
 @app.command()
+def index(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where runs are archived, such as reports.", show_default=False)
+    ],
+) -> None:
+    """Write DIR/index.html: all runs with links, search and trends of their key numbers, from manifests alone."""
+    from fmreport import index as indexes
+    from fmreport.report.wording import plural
+
+    found = indexes.write(folder)
+    runs = len(found.entries) - len(found.problems)
+    told = f"{plural(runs, 'run')} of {plural(len(found.models), 'model')}, {found.read:,} new or changed"
+    unread = f", {len(found.problems):,} not read" if found.problems else ""
+    out.print(f"[bold]{escape(str(folder / indexes.FILE))}[/] {told}{unread}")
+
+
+@app.command()
 def templates(
     copy: Annotated[
         Path | None,

@@ -122,13 +122,13 @@ def _of_model(name: str) -> Reader:
 
 READERS: Mapping[str, Reader] = {
     "silent_channels": _share("silent"),
-    "constant_channels": _share("constant"),
     "zeros": Reader(_summary("zero_fraction"), _zeros),
     "nonfinite": Reader(_nonfinite, lambda run: float(_nonfinite(run).sum())),
     "gini": Reader(_summary("gini"), _median),
     "edge": _read_best("edge"),
     "mask": _read_best("mask"),
     "iou": _best(_iou),
+    "constant_channels": _share("constant"),
     "gain": Reader(None, _gain),
     "parameters": _of_model("parameters"),
     "macs": _of_model("macs"),

@@ -30,16 +30,11 @@ QUANTITIES = {
     quantity.name: quantity
     for quantity in (
         Quantity(
-            "silent_channels", "Silent", "1", "share of channels whose every value is 0 on these probes",
+            "silent_channels", "silent", "1", "share of channels whose every value is 0 on these probes",
             "share of the channels of all taps", TAPS,
         ),
         Quantity(
-            "constant_channels", "Constant", "1",
-            "share of channels whose values are all equal on these probes, silent ones included",
-            "share of the channels of all taps", TAPS,
-        ),
-        Quantity(
-            "zeros", "Zeros", "1", "share of exact zeros among finite values",
+            "zeros", "zeros", "1", "share of exact zeros among finite values",
             "share of the finite values of all taps", TAPS,
         ),
         Quantity("nonfinite", "NaN, Inf", "count", "values that are NaN or infinite", "sum over all taps", TAPS),
@@ -48,11 +43,11 @@ QUANTITIES = {
             "median of all taps", TAPS,
         ),
         Quantity(
-            "edge", "Edge R²", "1", "R² with which edges can be read from the tap, on images held out",
+            "edge", "edge R²", "1", "R² with which edges can be read from the tap, on images held out",
             "largest of all taps", BEST,
         ),
         Quantity(
-            "mask", "Mask R²", "1", "R² with which the mask can be read from the tap, on images held out",
+            "mask", "mask R²", "1", "R² with which the mask can be read from the tap, on images held out",
             "largest of all taps", BEST,
         ),
         Quantity(
@@ -60,13 +55,18 @@ QUANTITIES = {
             "largest of all taps", BEST,
         ),
         Quantity(
-            "gain", "Mask gain", "1",
+            "constant_channels", "constant", "1",
+            "share of channels whose values are all equal on these probes, silent ones included",
+            "share of the channels of all taps", TAPS,
+        ),
+        Quantity(
+            "gain", "mask gain", "1",
             "R² that masks gain on edges from the first third of the maps to the last: from edges to mask",
             "", RUN,
         ),
-        Quantity("parameters", "Parameters", "count", "parameters of the whole model", "", RUN),
+        Quantity("parameters", "params", "count", "parameters of the whole model", "", RUN),
         Quantity("macs", "MACs", "count", "multiply-adds of the whole model for one image", "", RUN),
-        Quantity("taps", "Taps", "count", "outputs of layers that were measured", "", RUN),
+        Quantity("taps", "taps", "count", "outputs of layers that were measured", "", RUN),
     )
 }  # fmt: skip
 """In the order in which they are shown."""

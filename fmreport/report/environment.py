@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from fmreport.errors import FmreportError, RenderError
 from fmreport.figures.glyphs import drawable
-from fmreport.report.page import Page
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -99,8 +98,8 @@ def _typst_float(value: float) -> str:
     return f"({value!r})"
 
 
-def render(environment: jinja2.Environment, name: str, page: Page, template_dir: Path | None) -> str:
-    """The template's text for a page. A template that fails raises `RenderError` with its name and line."""
+def render(environment: jinja2.Environment, name: str, page: object, template_dir: Path | None) -> str:
+    """The template's text for a page, whatever records that is made of. A template that fails raises `RenderError` with its name and line."""
     with told(template_dir):
         return environment.get_template(name).render(page=page)
 
