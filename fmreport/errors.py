@@ -34,8 +34,16 @@ class StoreError(FmreportError):
     """A run folder cannot be read or written."""
 
 
+class CompareError(FmreportError):
+    """Two runs cannot be compared."""
+
+
 class RenderError(FmreportError):
     """A template or the typesetter refuses the page."""
+
+
+class GateError(FmreportError):
+    """A limit cannot be understood, or a run cannot be held to it."""
 
 
 FILES = 5

@@ -35,6 +35,9 @@ from fmreport.dissection import Dissected, dissect
 from fmreport.errors import ConfigError, FmreportError, ProbeError, RenderError, SelectorError, SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.facts import Facts
+from fmreport.gate import baseline
+from fmreport.gate.judging import Judgement, judge
+from fmreport.gate.limits import Limit, laid_over, of_section, recorded
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
@@ -78,6 +81,8 @@ def run(
     watch = timed = Timed(watch or Unwatched())
     date = environment.date(config.date)
     destination = Path(out) / config.name / config.release
+    if config.gate is not None:
+        baseline.check(destination, config.gate.baseline)
     _check_template(config)
     with drafting(destination, force=force) as draft:
         with watch.stage("Reading the probes") as advance:
@@ -230,6 +235,20 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
     if (made.folder / TEMPLATES).is_dir():
         data["report"] = {**data["report"], "template": str(made.folder / TEMPLATES)}
     return settings.from_dict(data, inputs)
+
+
+def gate(run: Run | Path | str, limits: Sequence[Limit] = (), *, compare: str | None = None) -> Judgement:
+    """Holds a run to the limits of its own config, and to others, which take the place of those on the same quantity.
+
+    `compare` names the run that changes are counted from, in place of the config's: a release, or with a slash the
+    folder of a run. Raises `GateError` where there is no limit, or no such run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    own = recorded(run)
+    named = compare or (own.baseline if own else None)
+    folder = Path(compare) if compare and Path(compare).name != compare else None
+    found = baseline.resolve(run, named=named, folder=folder)
+    return judge(run, laid_over(of_section(own), limits), found)
 
 
 def telling(done: Run) -> tuple[KeyFigure, ...]:

@@ -48,6 +48,7 @@ STAGES = (
     "report",
     "exports",
     "index",
+    "gate",
     "pipeline",
     "cli",
 )

@@ -99,7 +99,7 @@ def _typst_float(value: float) -> str:
 
 
 def render(environment: jinja2.Environment, name: str, page: object, template_dir: Path | None) -> str:
-    """The template's text for a page, whatever records that is made of. A template that fails raises `RenderError` with its name and line."""
+    """The template's text for a page. A template that fails raises `RenderError` with its name and line."""
     with told(template_dir):
         return environment.get_template(name).render(page=page)
 
