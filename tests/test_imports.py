@@ -192,6 +192,8 @@ def test_render_loads_no_framework_where_run_does(tmp_path: Path) -> None:
     report = manifest.with_name("report.html")
     report.unlink()
     assert loaded("render", str(manifest.parent), folder=tmp_path)[1] == []
+    assert loaded("index", str(manifest.parent.parent), folder=tmp_path)[1] == []
+    assert loaded("gate", str(manifest.parent), "--nonfinite", "0", folder=tmp_path)[1] == []
     assert report.stat().st_size > 0
 
 
