@@ -34,10 +34,6 @@ class StoreError(FmreportError):
     """A run folder cannot be read or written."""
 
 
-class CompareError(FmreportError):
-    """Two runs cannot be compared."""
-
-
 class RenderError(FmreportError):
     """A template or the typesetter refuses the page."""
 

@@ -34,10 +34,10 @@ from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
 from fmreport.errors import ConfigError, FmreportError, ProbeError, RenderError, SelectorError, SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
-from fmreport.facts import Facts
+from fmreport.facts import UNDECISIVE, Facts
 from fmreport.gate import baseline
 from fmreport.gate.judging import Judgement, judge
-from fmreport.gate.limits import Limit, laid_over, of_section, recorded
+from fmreport.gate.limits import Limit, laid_over, of_section, section_of
 from fmreport.inventory import Inventory, inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.probes.scenes import Scenes
@@ -231,7 +231,8 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
                 fix="name the folder that its paths count from: --inputs",
             )
         inputs = (made.folder / made.beside).resolve().parent
-    data = dict(made.facts.config)
+    # What only judges a run may name others beside it, which are not beside the one that is made again.
+    data = {name: section for name, section in made.facts.config.items() if name not in UNDECISIVE}
     if (made.folder / TEMPLATES).is_dir():
         data["report"] = {**data["report"], "template": str(made.folder / TEMPLATES)}
     return settings.from_dict(data, inputs)
@@ -244,7 +245,7 @@ def gate(run: Run | Path | str, limits: Sequence[Limit] = (), *, compare: str | 
     folder of a run. Raises `GateError` where there is no limit, or no such run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    own = recorded(run)
+    own = section_of(run)
     named = compare or (own.baseline if own else None)
     folder = Path(compare) if compare and Path(compare).name != compare else None
     found = baseline.resolve(run, named=named, folder=folder)

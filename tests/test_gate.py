@@ -14,7 +14,7 @@ from fmreport import numbers, pipeline
 from fmreport.errors import GateError
 from fmreport.gate import words
 from fmreport.gate.judging import Outcome
-from fmreport.gate.limits import KINDS, Limit, in_order, laid_over, of_section, options, recorded
+from fmreport.gate.limits import KINDS, Limit, in_order, laid_over, of_section, options, section_of
 from fmreport.quantities import BEST, QUANTITIES, RUN, TAPS
 from fmreport.store import Run
 
@@ -157,11 +157,15 @@ def test_a_baseline_that_is_none_is_refused(run: Run, named: str, message: str) 
         pipeline.gate(run, options(changes=["zeros=1"]), compare=named)
 
 
-def test_other_probes_are_told(tmp_path: Path) -> None:
-    gated.write(tmp_path / "net/v1", probes=())
-    run = gated.write(tmp_path / "net/v2")
-    (note,) = pipeline.gate(run, options(changes=["zeros=1"])).notes
-    assert "different images" in note
+def test_other_images_and_other_preprocessing_are_told(tmp_path: Path) -> None:
+    probes = gated.synthetic().facts.probes[:1]
+    gated.write(tmp_path / "net/v1", probes=probes)
+    run = gated.write(tmp_path / "net/v2", preprocess={"size": [8, 8]})
+    notes = pipeline.gate(run, options(changes=["zeros=1"])).notes
+    assert [note.partition(":")[0] for note in notes] == [
+        "net v1 saw other images (1 of 1 and 2 are the same)",
+        "net v1 was preprocessed differently",
+    ]
 
 
 def test_a_damaged_release_beside_the_run_is_told(tmp_path: Path) -> None:
@@ -175,7 +179,7 @@ def test_a_damaged_release_beside_the_run_is_told(tmp_path: Path) -> None:
 def test_an_option_takes_the_place_of_the_config_and_the_rest_of_it_stays(tmp_path: Path) -> None:
     gate = {"max": {"zeros": 0.5, "gini": 0.9}, "min": {}, "max_change": {}, "nonfinite": 0, "baseline": None}
     run = gated.write(tmp_path / "net/v1", config={"gate": gate})
-    own = of_section(recorded(run))
+    own = of_section(section_of(run))
     assert own == (Limit("max", "zeros", 0.5), Limit("max", "nonfinite", 0.0), Limit("max", "gini", 0.9))
     others = options(maxima=["zeros=0.75"], minima=["taps=6"], nonfinite=4)
     assert [outcome.limit for outcome in pipeline.gate(run, others).outcomes] == [

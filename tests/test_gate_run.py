@@ -59,7 +59,8 @@ def test_a_run_is_written_and_then_held_to_its_limits(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "reports/tiny/v1/report.html").is_file()
 
-    held = fmreport("run", "tiny.yaml", "--set", "release=v2", "--set", "gate.max.taps=9", cwd=tmp_path)
+    changed = ("release=v2", "gate.max.taps=9", "gate.baseline=v1")
+    held = fmreport("run", "tiny.yaml", *(word for each in changed for word in ("--set", each)), cwd=tmp_path)
     assert held.returncode == 0, held.stdout + held.stderr
     assert "held     gini changed by at most 0" in held.stdout
     assert held.stdout.splitlines()[-1] == "tiny v2: 3 limits held, compared with tiny v1"
@@ -67,6 +68,9 @@ def test_a_run_is_written_and_then_held_to_its_limits(tmp_path: Path) -> None:
     first, second = (json.loads((tmp_path / f"reports/tiny/v{n}/manifest.json").read_bytes()) for n in (1, 2))
     assert list(first["numbers"]) == list(QUANTITIES)
     assert first["numbers"] == second["numbers"] == numbers.of_run(Run.open(tmp_path / "reports/tiny/v1"))
+
+    again = fmreport("verify", "reports/tiny/v2", "--rerun", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout
 
     indexed = fmreport("index", "reports", cwd=tmp_path)
     assert indexed.stdout == "reports/index.html 2 runs of 1 model, 2 new or changed\n"

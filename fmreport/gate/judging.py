@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fmreport import numbers
-from fmreport.compare.align import Alignment, align
-from fmreport.compare.rules import ALLOWED
-from fmreport.compare.rules import judge as compared
+from fmreport.compare.align import Alignment, align, shared_probes
 from fmreport.errors import GateError
 from fmreport.gate.baseline import Baseline
 from fmreport.gate.limits import MAX, MAX_CHANGE, MIN, Limit
@@ -167,7 +165,13 @@ def _notes(against: Against) -> Iterator[str]:
         yield f"{plural(len(found.removed), 'tap')} of {before} without a counterpart: {_named(found.removed)}"
     if found.added:
         yield f"{plural(len(found.added), 'new tap')}, which no change can be told of: {_named(found.added)}"
-    yield from compared(against.baseline.facts, against.run.facts, allow=ALLOWED).warnings
+    old, new = against.baseline.facts, against.run.facts
+    shared = len(shared_probes(old, new))
+    if shared < max(len(old.probes), len(new.probes)):
+        told = f"{shared:,} of {len(old.probes):,} and {len(new.probes):,} are the same"
+        yield f"{before} saw other images ({told}): a change may be of the images and not of the model"
+    if old.preprocess != new.preprocess:
+        yield f"{before} was preprocessed differently: a change may be of that and not of the model"
 
 
 def _named(taps: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ class Limit:
     """At exactly the bound a value still holds."""
 
 
-def recorded(run: Run) -> GateSection | None:
+def section_of(run: Run) -> GateSection | None:
     """The gate of the config that a run was made with; None where it has none."""
     section = run.facts.config.get("gate")
     if section is None:

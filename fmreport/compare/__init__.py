@@ -1,0 +1,1 @@
+"""Two runs -> what differs between them: taps aligned, measures with the intervals of their change. Tables alone."""
