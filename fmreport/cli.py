@@ -24,6 +24,7 @@ from fmreport.errors import FmreportError
 if TYPE_CHECKING:
     from fmreport.compare.comparison import Comparison
     from fmreport.extract import Advance
+    from fmreport.gate.judging import Judgement
     from fmreport.inventory import Inventory
     from fmreport.records import Tap
 
@@ -135,7 +136,8 @@ def run(
     from fmreport import pipeline
 
     progress, start = Progress(), time.monotonic()
-    done = pipeline.run(settings.load(config, overrides or ()), out=folder, force=force, watch=progress)
+    settled = settings.load(config, overrides or ())
+    done = pipeline.run(settled, out=folder, force=force, watch=progress)
     for figure in pipeline.telling(done):
         out.print(f"  [bold]{escape(figure.value)}[/] {escape(figure.label)}")
     for note in done.facts.notes:
@@ -143,6 +145,8 @@ def run(
     for note in pipeline.advice(done):
         out.print(f"  [dim]note {escape(note)}[/]")
     out.print(f"[bold]{escape(str(done.report))}[/] after {time.monotonic() - start:.1f} s")
+    if settled.gate is not None:
+        _tell(pipeline.gate(done))
 
 
 @app.command()
@@ -343,6 +347,78 @@ def _print_comparison(found: Comparison, folder: Path | None) -> None:
         out.print(f"  {escape(sentence)}")
     if folder is not None:
         out.print(f"[bold]{escape(str(folder / 'diff.html'))}[/]")
+
+
+@app.command()
+def index(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where runs are archived, such as reports.", show_default=False)
+    ],
+) -> None:
+    """Write DIR/index.html: all runs with links, search and trends of their key numbers, from manifests alone."""
+    from fmreport import index as indexes
+    from fmreport.report.wording import plural
+
+    found = indexes.write(folder)
+    runs = len(found.entries) - len(found.problems)
+    told = f"{plural(runs, 'run')} of {plural(len(found.models), 'model')}, {found.read:,} new or changed"
+    unread = f", {len(found.problems):,} not read" if found.problems else ""
+    out.print(f"[bold]{escape(str(folder / indexes.FILE))}[/] {told}{unread}")
+
+
+@app.command()
+def gate(  # noqa: PLR0913  # each is an option of its own
+    folder: RunFolder,
+    maxima: Annotated[
+        list[str] | None, typer.Option("--max", metavar="QUANTITY=X", help="No tap may have more, e.g. zeros=0.5.")
+    ] = None,
+    minima: Annotated[
+        list[str] | None, typer.Option("--min", metavar="QUANTITY=X", help="No tap may have less.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max-change", metavar="QUANTITY=X", help="No tap may differ more from the baseline, either way."
+        ),
+    ] = None,
+    nonfinite: Annotated[
+        int | None, typer.Option(metavar="N", help="No tap may have more values that are NaN or infinite.", min=0)
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="A release, or the folder of a run; by default the release before."),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
+    summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+) -> None:
+    """Hold a run's key numbers to limits: exit code 0 where all hold, 1 where one is breached, 2 for bad input.
+
+    Limits are those under `gate:` in the config of the run; an option takes the place of the one on the same quantity.
+    Where GITHUB_STEP_SUMMARY is set, the summary is appended there, too.
+    """
+    from fmreport import pipeline
+    from fmreport.gate.limits import options
+
+    given = options(maxima or (), minima or (), changes or (), nonfinite)
+    _tell(pipeline.gate(folder, given, compare=baseline), junit=junit, summary=summary)
+
+
+def _tell(judgement: Judgement, *, junit: Path | None = None, summary: Path | None = None) -> None:
+    """Prints and writes what became of each limit, and leaves with 1 where one is breached."""
+    from fmreport.gate import words, written
+
+    written.write(judgement, junit_file=junit, summary_file=summary)
+    colours = {words.HELD: "green", words.BREACHED: "bold red", words.SKIPPED: "yellow"}
+    for outcome in judgement.outcomes:
+        state = words.state(outcome)
+        told = f"{words.of_limit(outcome.limit)}: {words.of_outcome(outcome)}"
+        out.print(f"  [{colours[state]}]{state:<8}[/] {escape(told)}")
+    for note in judgement.notes:
+        out.print(f"  [yellow]note[/] {escape(words.printable(note))}")
+    compared = f", compared with {judgement.baseline}" if judgement.baseline else ""
+    out.print(f"[bold]{escape(words.printable(judgement.run))}[/]: {words.verdict(judgement)}{escape(compared)}")
+    if judgement.breached:
+        raise typer.Exit(1)
 
 
 @app.command()

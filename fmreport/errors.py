@@ -42,6 +42,10 @@ class RenderError(FmreportError):
     """A template or the typesetter refuses the page."""
 
 
+class GateError(FmreportError):
+    """A limit cannot be understood, or a run cannot be held to it."""
+
+
 FILES = 5
 """How many of a folder's files a `fix` names: a folder may hold any number."""
 

@@ -14,6 +14,8 @@ DECISIVE = (
     "config", "model", "inputs", "preprocess", "probes", "measures", "versions", "code", "platform",
 )  # fmt: skip
 """Facts that settle what a run finds: its ID is derived from them."""
+UNDECISIVE = ("gate",)
+"""Sections of the config that only judge what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class Facts:
     def id(self) -> str:
         """SHA-256 over what decides the run's results: two runs of one ID have the same tables."""
         content = asdict(self)
+        content["config"] = {key: value for key, value in self.config.items() if key not in UNDECISIVE}
         return digest({name: content[name] for name in DECISIVE})
 
 

@@ -17,6 +17,7 @@ from fmreport.errors import StoreError
 from fmreport.facts import Facts, FileFact, digest
 from fmreport.media_types import media_type
 
+FILE = "manifest.json"
 FORMAT = 2
 """Version of the manifest; those before it are read as well."""
 FACTS = tuple(each.name for each in fields(Facts))

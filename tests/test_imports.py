@@ -20,6 +20,7 @@ STAGES = (
     "media_types",
     "facts",
     "records",
+    "quantities",
     "environment",
     "manifest",
     "config",
@@ -38,12 +39,16 @@ STAGES = (
     "tiles",
     "attribution",
     "store",
+    "numbers",
+    "archive",
     "recording",
     "verification",
     "figures",
     "compare",
     "report",
     "exports",
+    "index",
+    "gate",
     "pipeline",
     "cli",
 )
@@ -187,6 +192,8 @@ def test_render_loads_no_framework_where_run_does(tmp_path: Path) -> None:
     report = manifest.with_name("report.html")
     report.unlink()
     assert loaded("render", str(manifest.parent), folder=tmp_path)[1] == []
+    assert loaded("index", str(manifest.parent.parent), folder=tmp_path)[1] == []
+    assert loaded("gate", str(manifest.parent), "--nonfinite", "0", folder=tmp_path)[1] == []
     assert report.stat().st_size > 0
 
 

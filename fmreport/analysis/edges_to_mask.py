@@ -67,7 +67,7 @@ def course(edge: np.ndarray, mask: np.ndarray) -> Course:
 def from_edges_to_mask(tables: Tables) -> Finding:
     """The claim, with where it happens, and where it does with randomised weights."""
     read = tables.analyses["readability"]
-    taps, edge, mask = curves(tables)
+    taps, edge, mask = curves(tables.layers, tables.analyses["progression"])
     count = len(taps)
     if count < FEWEST_TAPS:
         sentence = f"Whether maps pass from edges to the mask is not tested: {_missing(read, count)}."
@@ -103,12 +103,12 @@ def from_edges_to_mask(tables: Tables) -> Finding:
     return Finding(SUBJECT, judged(checks), sentence, RULE, evidence, why)
 
 
-def curves(tables: Tables) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+def curves(layers: pd.DataFrame, progression: pd.DataFrame) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Taps that have both, in order, and R^2 of edges and of masks."""
-    both = tables.analyses["progression"].pivot_table(index="tap", columns="quantity", values="value", sort=False)
+    both = progression.pivot_table(index="tap", columns="quantity", values="value", sort=False)
     if not {"edge", "mask"} <= set(both.columns):
         return (), np.array([]), np.array([])
-    both = both.reindex([tap for tap in tables.layers["tap"] if tap in both.index])[["edge", "mask"]].dropna()
+    both = both.reindex([tap for tap in layers["tap"] if tap in both.index])[["edge", "mask"]].dropna()
     return tuple(map(str, both.index)), both["edge"].to_numpy(), both["mask"].to_numpy()
 
 

@@ -37,7 +37,7 @@ _FAILED = {
 
 def best_tap(tables: Tables) -> Finding:
     """The tap from which masks are read best."""
-    taps, _, mask = curves(tables)
+    taps, _, mask = curves(tables.layers, tables.analyses["progression"])
     if not len(taps):
         sentence = "No tap is compared with masks: from none can both masks and edges be read."
         return Finding(TAP, UNTESTED, sentence, _TAP_RULE)

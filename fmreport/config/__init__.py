@@ -1,5 +1,6 @@
 """YAML to checked, frozen settings: every problem at once, with file and line."""
 
+from fmreport.config.gate import GateSection, Limits
 from fmreport.config.models import (
     ApplicationSection,
     BitSection,
@@ -32,9 +33,11 @@ __all__ = [
     "ControlsSection",
     "FiguresSection",
     "FilesProbes",
+    "GateSection",
     "GraphSection",
     "HubSection",
     "KerasSection",
+    "Limits",
     "MaskValues",
     "Model",
     "PreprocessSection",

@@ -22,6 +22,7 @@ T = TypeVar("T")
 Items = TypeVar("Items", bound=Sequence[Any])
 
 FOLDER_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+ARCHIVED = r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)?[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 IMPORTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 CLASS_NAME = r"^[A-Za-z]\w*$"
 SHA256 = r"^[0-9a-fA-F]{64}$"
@@ -33,6 +34,7 @@ WITH_STEM = r"\{stem\}"
 
 PATTERNS = {
     FOLDER_NAME: "letters, digits, dots, _ and -, with no dot in front",
+    ARCHIVED: "a release such as v1, or name/release of a run in the same archive",
     IMPORTED: "module:name, such as my_module:make_model",
     CLASS_NAME: "a name from keras.applications, such as ResNet50V2",
     SHA256: "the 64 hexadecimal digits of a SHA-256",

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from fmreport.config.base import DOI, Date, Distinct, FolderName, Section, Text
 from fmreport.config.checking import settle, stop_at, translate
+from fmreport.config.gate import GateSection
 from fmreport.config.models import Model
 from fmreport.config.overrides import lay_over
 from fmreport.config.probes import Probes
@@ -89,6 +90,9 @@ class Config(Section):
     controls: ControlsSection = Field(default=ControlsSection(), description="what the model is measured against")
     figures: FiguresSection = Field(default=FiguresSection(), description="which channels are shown, and how")
     report: ReportSection = Field(default=ReportSection(), description="what is written")
+    gate: GateSection | None = Field(
+        default=None, description="limits that the run is held to when it is written; default: none"
+    )
     batch: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="images at a time; default: as many as fit into memory_mb"
     )

@@ -1,7 +1,8 @@
-"""run, render, check, layers, verify, diff: the stages in order, nothing else."""
+"""run, render, check, layers, verify, diff, gate: the stages in order, nothing else."""
 
 from fmreport.pipeline.asking import check, listing, preprocessing
 from fmreport.pipeline.comparing import Difference, diff, differences
+from fmreport.pipeline.gating import gate
 from fmreport.pipeline.rendering import making, render
 from fmreport.pipeline.running import MODELS, REPORTS, run
 from fmreport.pipeline.telling import advice, telling
@@ -15,6 +16,7 @@ __all__ = (
     "check",
     "diff",
     "differences",
+    "gate",
     "listing",
     "making",
     "preprocessing",

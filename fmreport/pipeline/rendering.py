@@ -9,6 +9,7 @@ from fmreport import (
     environment,
     exports,
     figures,
+    numbers,
 )
 from fmreport.environment import one_thread
 from fmreport.extract import Advance
@@ -65,7 +66,8 @@ def making() -> dict[str, str]:
 def write_report(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
-    facts = replace(facts, rendered=making())
+    measured = Run.drafted(draft.folder, facts)
+    facts = replace(facts, rendered=making(), numbers=numbers.of_run(measured))
     drawn = Run.drafted(draft.folder, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)

@@ -31,6 +31,7 @@ from fmreport.environment import one_thread
 from fmreport.errors import SourceError
 from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
 from fmreport.facts import Facts
+from fmreport.gate import baseline
 from fmreport.inventory import inventory_table, layers_table
 from fmreport.measures.summary import summarise
 from fmreport.pipeline.asking import check_template, displayed_of, preprocessing
@@ -65,6 +66,8 @@ def run(
     watch = timed = Timed(watch or Unwatched())
     date = environment.date(config.date)
     destination = Path(out) / config.name / config.release
+    if config.gate is not None:
+        baseline.check(destination, config.gate.baseline)
     check_template(config)
     with drafting(destination, force=force) as draft:
         with watch.stage("Reading the probes") as advance:

@@ -12,6 +12,7 @@ from fmreport import (
 )
 from fmreport.config import Config
 from fmreport.errors import ConfigError, FmreportError
+from fmreport.facts import UNDECISIVE
 from fmreport.pipeline.rendering import TEMPLATES, making, rendered_again
 from fmreport.pipeline.running import run
 from fmreport.recording import Unwatched, Watch
@@ -71,7 +72,8 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
                 fix="name the folder that its paths count from: --inputs",
             )
         inputs = (made.folder / made.beside).resolve().parent
-    data = dict(made.facts.config)
+    # What only judges a run may name others beside it, which are not beside the one that is made again.
+    data = {name: section for name, section in made.facts.config.items() if name not in UNDECISIVE}
     if (made.folder / TEMPLATES).is_dir():
         data["report"] = {**data["report"], "template": str(made.folder / TEMPLATES)}
     return settings.from_dict(data, inputs)

@@ -26,7 +26,7 @@ def key_figures(run: Run) -> tuple[page.KeyFigure, ...]:
 def change_over(run: Run) -> page.KeyFigure | None:
     """Where edges are read best and from where on masks are; None where too few maps tell, or where they disagree."""
     tables = made_from(run)
-    taps, edge, mask = curves(tables)
+    taps, edge, mask = curves(tables.layers, tables.analyses["progression"])
     if len(taps) < FEWEST_TAPS:
         return None
     at, peak = int(crossing(edge, mask).at), int(edge.argmax())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fmreport import analysis
+from fmreport import analysis, manifest
 from fmreport.records import ATTRIBUTION, BLOCKS, INVENTORY, LAYERS
 
-MANIFEST = "manifest.json"
+MANIFEST = manifest.FILE
 EXECUTION = "execution.json"
 """What is true of one execution alone, such as how long it took: no hash and no report knows it."""
 COMPARISON = "diff.json"

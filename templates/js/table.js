@@ -1,5 +1,6 @@
-// Sorts the taps of a table by the value of each cell's data-sort, and leaves out those that a reader does not look for;
-// without it they stand in the parts of the model.
+// Sorts the rows of a table by the value of each cell's data-sort, and leaves out those that a reader does not look for;
+// without it they stand in groups, as taps do in the parts of the model. The table says what its rows are (data-rows) and
+// in which order they stand (data-order).
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const heads = [...table.tHead.rows[0].cells];
   const original = [...table.querySelectorAll("tr.tap-row")];
@@ -12,7 +13,8 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   const parts = [...table.querySelectorAll(".part input")];
   // Numbers from the largest, names from A: what is looked for first.
   const orders = { number: ["none", "descending", "ascending"], text: ["none", "ascending", "descending"] };
-  const words = { none: "in the order of the run" };
+  const { rows: noun, order: home } = table.dataset;
+  const words = { none: home };
 
   const value = (row, column) => row.cells[column].dataset.sort;
   const isNumeric = (column) => original.every((row) => !Number.isNaN(Number(value(row, column))));
@@ -34,21 +36,19 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     table.classList.toggle("sorted", order !== "none");
     heads.forEach((head, i) => head.setAttribute("aria-sort", i === column ? order : "none"));
     status.textContent = `Sorted ${words[order] ?? `by ${heads[column].textContent}, ${order}`}.`;
-    // Sorted taps stand in no part: there is nothing to fold, but a way back.
+    // Sorted rows stand in no group: there is nothing to fold, but a way back.
     if (back) back.hidden = order === "none";
     if (every) every.parentElement.hidden = order !== "none";
   };
 
-  // Some taps, by a part of their name, their type, or their zeros.
-  const search = section.querySelector("#layers-search");
-  const type = section.querySelector("#layers-type");
-  const zeros = section.querySelector("#layers-zeros");
-  const wanted = (row) =>
-    row.querySelector("th").textContent.toLowerCase().includes(search.value.trim().toLowerCase()) &&
-    (!type?.value || row.dataset.type === type.value) &&
-    (!zeros.value || row.dataset[zeros.value] === "yes");
+  // Some rows, by a part of their words and by what is chosen: a value of what data-filter names, or what is "yes".
+  const search = section.querySelector(".tools input");
+  const choices = [...section.querySelectorAll(".tools select")];
+  const told = new Map(original.map((row) => [row, (row.dataset.search ?? row.querySelector("th").textContent).toLowerCase()]));
+  const chosen = (row, { value, dataset: { filter } }) => !value || (filter ? row.dataset[filter] === value : row.dataset[value] === "yes");
+  const wanted = (row) => told.get(row).includes(search.value.trim().toLowerCase()) && choices.every((choice) => chosen(row, choice));
   const filter = () => {
-    const all = !search.value.trim() && !type?.value && !zeros.value;
+    const all = !search.value.trim() && choices.every((choice) => !choice.value);
     table.classList.toggle("filtered", !all);
     for (const row of original) row.classList.toggle("left-out", !wanted(row));
     for (const body of table.tBodies) {
@@ -56,9 +56,9 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       body.querySelector(".part")?.classList.toggle("left-out", !all && !left.length);
     }
     const count = original.filter((row) => !row.classList.contains("left-out")).length;
-    status.textContent = all ? "All taps." : `${count} of ${original.length} taps.`;
+    status.textContent = all ? `All ${noun}.` : `${count} of ${original.length} ${noun}.`;
   };
-  for (const field of [search, type, zeros]) field?.addEventListener("input", filter);
+  for (const field of [search, ...choices]) field.addEventListener("input", filter);
   section.querySelector(".tools").hidden = false;
 
   if (every) {
@@ -71,7 +71,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     sort(0, "none");
     heads[0].querySelector("button").focus();
   });
-  section.querySelector("#layers-hint")?.removeAttribute("hidden");
+  section.querySelector("[data-sort-hint]")?.removeAttribute("hidden");
   heads.forEach((head, column) => {
     const button = head.querySelector("button");
     button.disabled = false;

@@ -11,8 +11,8 @@ from fmreport.errors import RenderError
 from fmreport.report.environment import builtin_templates
 from fmreport.report.theme import blocks, css, fonts, logo, typ
 
-STARTS = ("new.yaml.j2", "new_theme")
-"""What lies among fmreport's templates and is no part of a report: what a user's own files begin as."""
+OTHERS = ("new.yaml.j2", "new_theme", "index.html.j2", "index")
+"""What lies among fmreport's templates and is no part of a report: what a user's own files begin as, and the index."""
 OF_USE = (css.FILE, typ.FILE, *logo.FILES)
 
 
@@ -68,4 +68,4 @@ def known() -> list[str]:
     """Files by which a folder changes a report, fonts aside."""
     builtin = builtin_templates()
     parts = (path.relative_to(builtin) for path in builtin.rglob("*") if path.is_file())
-    return [*OF_USE, *sorted(part.as_posix() for part in parts if part.parts[0] not in STARTS)]
+    return [*OF_USE, *sorted(part.as_posix() for part in parts if part.parts[0] not in OTHERS)]
