@@ -446,7 +446,7 @@ def templates(
     out.print("[bold]laid over fmreport's own[/]")
     out.print(f"  {', '.join(theme.OF_USE)}, and what lies in fonts/")
     out.print("[bold]parts, each replaced as a whole by a file of the same name[/]")
-    out.print(f"  {', '.join(name for name in theme.known() if '/' in name)}")
+    out.print(f"  {', '.join(name for name in theme.known() if name not in (*theme.OF_USE, *blocks.TEMPLATES))}")
 
 
 @app.command()
