@@ -76,7 +76,7 @@ def execution(config: Config, destination: Path, *, batch: int, timed: Timed) ->
         "batch": batch,
         "config": _between(destination, config.folder / config.source.name),
         "host": {
-            "system": platform.platform(),
+            "system": " ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
             "processor": processor(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "memory_bytes": memory,

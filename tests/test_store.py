@@ -15,6 +15,7 @@ from stored_run import NAMES, contents, facts, pictures, tables, tiles, write
 
 from fmreport.errors import StoreError
 from fmreport.store import TABLES, Run, check_free, drafting
+from fmreport.store.place import held
 
 
 @pytest.fixture
@@ -179,3 +180,41 @@ def test_a_run_shows_itself_in_a_notebook(run: Run) -> None:
     assert "<table" in run._repr_html_()
     shutil.rmtree(run.folder)
     assert len(run.summary) == len(NAMES)
+
+
+def test_of_two_writers_at_the_same_time_one_says_so_and_nothing_is_mixed(tmp_path: Path) -> None:
+    with drafting(tmp_path / "v1", force=False) as draft:
+        draft.write("report.html", b"first")
+        with pytest.raises(StoreError, match="v1 is being written by another process") as caught:
+            write(tmp_path / "v1")
+        assert "wait until it is done" in caught.value.fix
+        write(tmp_path / "v2")
+        draft.write_manifest(facts())
+    assert set(contents(tmp_path / "v1")) == {"report.html", "manifest.json"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v1", "v2"]
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".v1.partial"
+    (left / "tables").mkdir(parents=True)
+    (left / "tables" / "layers.csv").write_text("half")
+    assert b"half" not in contents(write(tmp_path / "v1").folder).values()
+    assert [path.name for path in tmp_path.iterdir()] == ["v1"]
+
+
+def test_what_was_moved_away_by_a_killed_writer_is_put_back(tmp_path: Path) -> None:
+    write(tmp_path / "v1").folder.rename(tmp_path / ".v1.replaced")
+    with pytest.raises(StoreError, match="exists already"):
+        write(tmp_path / "v1")
+    assert Run.open(tmp_path / "v1").facts == facts()
+    assert [path.name for path in tmp_path.iterdir()] == ["v1"]
+
+
+def test_a_slow_exchange_leaves_the_next_writers_draft_alone(tmp_path: Path) -> None:
+    """Between an exchange and the removal of what it replaced, the place is still held."""
+    write(tmp_path / "v1")
+    with held(tmp_path / "v1") as place:
+        place.put(tmp_path / "v1")
+        with pytest.raises(StoreError, match="being written"), held(tmp_path / "v1"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["v1"]
