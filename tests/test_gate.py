@@ -71,7 +71,7 @@ def test_a_planted_breach_is_named_with_tap_value_and_limit(run: Run) -> None:
         ("stem/relu", 1 / 8),
     ]
     assert words.of_limit(outcome.limit) == "silent_channels at most 0.1"
-    assert words.of_outcome(outcome) == "0.25 at body/conv; 1 is beyond it, too"
+    assert words.of_outcome(outcome) == "0.25 at body/conv; 1 other beyond it, too"
     nonfinite = only(run, nonfinite=2)
     assert words.of_outcome(nonfinite) == "3 at body/relu"
     assert only(run, nonfinite=3).breaches == ()

@@ -71,7 +71,7 @@ def test_junit_has_a_case_for_each_limit_and_for_each_tap_beyond_one(judgement: 
     assert beyond == 3
     assert counted(data) == {"tests": 3 + beyond, "failures": 1 + beyond, "errors": 0, "skipped": 1}
     messages = [failure.attrib["message"] for failure in ET.fromstring(data).iter("failure")]
-    assert messages[0] == "1 at stem/relu; 2 are beyond it, too"
+    assert messages[0] == "1 at stem/relu; 2 others beyond it, too"
     assert "0.125 at body/relu; limit: silent_channels at most 0.1" in messages
 
 
@@ -162,7 +162,7 @@ def test_the_command_leaves_with_0_1_or_2(run: Run, tmp_path: Path) -> None:
     files = tmp_path / "gate.xml", tmp_path / "gate.md"
     breached = fmreport("gate", run.folder, "--max", "silent_channels=0.1", "--junit", files[0], "--summary", files[1])
     assert breached.returncode == 1
-    assert "breached silent_channels at most 0.1: 1 at stem/relu; 2 are beyond it, too" in breached.stdout
+    assert "breached silent_channels at most 0.1: 1 at stem/relu; 2 others beyond it, too" in breached.stdout
     assert counted(files[0].read_bytes())["failures"] == 4
     assert "1 at stem/relu" in shown(files[1].read_text("utf-8"))[0]
     for arguments in (["--max", "zero=1"], [], ["--nonfinite", "0", "--junit", tmp_path / "no/such/folder.xml"]):

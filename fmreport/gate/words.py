@@ -5,7 +5,7 @@ from __future__ import annotations
 from fmreport.gate.judging import Judgement, Outcome, Reading
 from fmreport.gate.limits import MAX_CHANGE, Limit
 from fmreport.quantities import BEST, QUANTITIES, RUN
-from fmreport.report.wording import are, plural
+from fmreport.report.wording import plural
 
 HELD, BREACHED, SKIPPED = "held", "breached", "skipped"
 _AT = {"max": "at most", "min": "at least", "max_change": "changed by at most"}
@@ -26,7 +26,7 @@ def of_outcome(outcome: Outcome) -> str:
     if outcome.worst is None:
         return outcome.skipped
     more = len(outcome.breaches) - 1
-    beside = f"; {are(more)} beyond it, too" if more > 0 else ""
+    beside = f"; {plural(more, 'other')} beyond it, too" if more > 0 else ""
     return of_reading(outcome.worst, outcome.limit) + beside
 
 
