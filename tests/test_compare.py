@@ -78,6 +78,14 @@ def test_a_setting_that_bears_on_numbers_is_a_difference_even_where_no_number_is
     assert found.verdict[-1] == "1 setting that bears on numbers differ: seed."
 
 
+def test_licences_a_gate_and_a_default_that_was_not_yet_known_bear_on_no_number(run: SyntheticRun) -> None:
+    config = {**run.facts.config, "gate": {"nonfinite": 0}, "target": None}
+    config["model"] = {**config["model"], "licence": "MIT"}
+    found = compare(run, replace(run, facts=replace(run.facts, config=config)))
+    assert found.same
+    assert {each.key for each in found.differences} >= {"gate.nonfinite", "model.licence", "target"}
+
+
 def test_the_path_of_one_and_the_same_file_is_no_difference(run: SyntheticRun) -> None:
     config = {**run.facts.config, "model": {"kind": "keras", "path": "elsewhere.keras", "inputs": {}}}
     other = another(run, config=config, model={**run.facts.model, "source": "elsewhere.keras"})

@@ -13,7 +13,7 @@ from typing import Any
 from fmreport.compare.align import shared_probes
 from fmreport.compare.comparison import Difference, Probes
 from fmreport.errors import CompareError, nearest
-from fmreport.facts import Facts
+from fmreport.facts import UNDECISIVE, Facts
 
 PROBES, PREPROCESSING = "different-probes", "different-preprocessing"
 ALLOWED = (PROBES, PREPROCESSING)
@@ -26,6 +26,8 @@ EXECUTION = ("batch", "memory_mb")
 """Those that say how it is worked off."""
 OF_FILES = ("model.kind", "model.path", "model.handle", "model.sha256", "model.trusted")
 """Addresses that say where a model's file is, and not what is done with it."""
+DECLARED = ".licence"
+"""End of the addresses that say what others may do with a model or its probes."""
 WORDS = ("sentence", "like")
 """Parts of the preprocessing that say in other words what its others say."""
 
@@ -94,15 +96,19 @@ def _preprocessing(a: Facts, b: Facts) -> Iterator[Difference]:
 
 
 def _config(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Difference]) -> Iterator[Difference]:
-    """Sections that ask for a model, probes or preprocessing count where what they led to is not the same."""
-    quiet = {*NAMES, *LOOKS, *EXECUTION}
+    """Sections that ask for a model, probes or preprocessing count where what they led to is not the same.
+
+    A setting that an older version did not know counts as its default, null.
+    """
+    quiet = {*NAMES, *LOOKS, *EXECUTION, *UNDECISIVE}
     if probes.same:
         quiet.add("probes")
     if not preprocessing:
         quiet.add("preprocess")
     for key, one, other in _unequal(a.config, b.config):
         section = key.partition(".")[0].partition("[")[0]
-        told = section not in quiet and not (key in OF_FILES and _same_file(a, b))
+        named = key.endswith(DECLARED) or {one, other} == {None, "null"}
+        told = not (section in quiet or named or (key in OF_FILES and _same_file(a, b)))
         yield Difference("config", key, one, other, counts=told)
 
 
