@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -219,6 +220,25 @@ def test_tables_are_compared_bit_for_bit_and_within_tolerances_where_they_were_m
         assert "mean differs by 0.0099" in "".join(last[0].details) or "mean differs by 0.01" in "".join(
             last[0].details
         )
+
+
+def test_values_that_moved_to_another_bin_are_few_elsewhere(tmp_path: Path) -> None:
+    made = {}
+    for name, moved in (("before", 0), ("near", 5), ("far", 500)):
+        bins = pd.DataFrame({"tap": "t", "low": [0.0, 1.0, 2.0], "high": [1.0, 2.0, 3.0], "count": [1000, moved, 2000]})
+        bins.loc[0, "count"] -= moved
+        with drafting(tmp_path / name, force=False) as draft:
+            for table, frame in {**tables(), "histograms": bins[bins["count"] > 0]}.items():
+                draft.write_table(table, frame)
+            draft.write_manifest(replace(facts(), versions={"fmreport": name}))
+        made[name] = Run.open(tmp_path / name)
+    near, far = (
+        next(check for check in verification.same_tables(made["before"], made[name]) if "histograms" in check.asked)
+        for name in ("near", "far")
+    )
+    assert near.verdict == HELD
+    assert far.verdict == FAILED
+    assert "t: count differs by 0.17" in far.details
 
 
 def test_rows_that_only_one_run_has_are_a_failure(tmp_path: Path) -> None:

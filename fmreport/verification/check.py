@@ -32,10 +32,13 @@ def exit_code(checks: Sequence[Check]) -> int:
 
 
 def difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What two mappings do not share, as `name then, here now`."""
+    """What two mappings do not share, as `name then, here now`; of mappings in them, what these do not share."""
     for name in sorted(then.keys() | now.keys()):
-        if then.get(name) != now.get(name):
-            yield f"{name} {_short(then.get(name))}, here {_short(now.get(name))}"
+        one, other = then.get(name), now.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from (f"{name}: {each}" for each in difference(one, other))
+        elif one != other:
+            yield f"{name} {_short(one)}, here {_short(other)}"
 
 
 def _short(value: object) -> str:
