@@ -54,7 +54,7 @@ def test_limits_of_the_commands_can_be_understood() -> None:
 
 
 def test_the_workflow_is_one() -> None:
-    assert set(WORKFLOW) == {"name", "on", "permissions", "jobs"}
+    assert set(WORKFLOW) == {"name", "on", "permissions", "concurrency", "jobs"}
     assert all(("uses" in step) != ("run" in step) for step in STEPS)
     # What a tag is called must not become a part of a command.
     assert not any("${{" in step.get("run", "") for step in STEPS)

@@ -58,7 +58,7 @@ def test_the_schema_refuses_another_one() -> None:
 
 def test_the_component_is_the_model_with_its_hash_release_and_licence() -> None:
     told = model(run(licences={"model": "apache-2.0"}))
-    assert (told["name"], told["version"]) == ("sd_unet_pets_w8.keras", "v1")
+    assert (told["name"], told["version"]) == ("sd_unet_pets", "v1")
     assert told["hashes"] == [{"alg": "SHA-256", "content": "3f" * 32}]
     assert told["licenses"][0]["license"]["id"] == "Apache-2.0"
     assert model(run(licences={"model": "ours alone"}))["licenses"] == [{"license": {"name": "ours alone"}}]

@@ -54,7 +54,7 @@ def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="The earlier run: a folder that `run` wrote.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="The later run. A change is B less A.")],
     folder: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where to write; otherwise beside B, diff-<A>-<B>.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to write; else beside B, named by both releases.")
     ] = None,
     allow: Annotated[
         list[str] | None,

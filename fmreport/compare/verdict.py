@@ -67,7 +67,11 @@ def told(found: Comparison) -> Iterator[str]:
         yield f"{_count(len(shapes), 'tap has', 'taps have')} another shape: {_listed(shapes)}."
     yield from _of_channels(found.taps)
     yield from _of_numbers(found)
-    settings = [each for each in found.differences if each.counts]
+    counting = [each for each in found.differences if each.counts]
+    # Another file has another path, hash and size: one fact.
+    if any(each.part == "model" for each in counting):
+        yield "The model is another: what of it differs stands below."
+    settings = [each for each in counting if each.part != "model" and not each.key.startswith("model.")]
     if settings:
         named = _listed([each.key if each.part == "config" else f"{each.part}: {each.key}" for each in settings])
         yield f"{_count(len(settings), 'setting that bears', 'settings that bear')} on numbers differ: {named}."

@@ -51,11 +51,10 @@ def _metadata(facts: Facts) -> Json:
 
 def _model(run: Run) -> Json:
     facts = run.facts
-    source = str(facts.model.get("source") or "model")
     component: Json = {
         "type": "machine-learning-model",
         "bom-ref": MODEL,
-        "name": source.rstrip("/").rpartition("/")[2] or source,
+        "name": facts.name,
         "version": facts.release,
         "description": facts.title,
     }

@@ -71,7 +71,13 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
                 f"{made.folder} does not say where its config lay",
                 fix="name the folder that its paths count from: --inputs",
             )
-        inputs = (made.folder / made.beside).resolve().parent
+        config = (made.folder / made.beside).resolve()
+        if not config.is_file():
+            raise ConfigError(
+                f"{made.folder}: its config does not lie where it did, at {made.beside} from the run",
+                fix="name the folder that its paths count from: --inputs DIR",
+            )
+        inputs = config.parent
     # What only judges a run may name others beside it, which are not beside the one that is made again.
     data = {name: section for name, section in made.facts.config.items() if name not in UNDECISIVE}
     if (made.folder / TEMPLATES).is_dir():

@@ -139,10 +139,11 @@ def _keys(found: Comparison) -> Iterator[page.KeyFigure]:
 def _side(letter: str, run: Run, found: Comparison) -> Side:
     facts, side = run.facts, found.a if letter == "A" else found.b
     parameters = facts.model.get("parameters")
-    told = [("model", side.model), ("parameters", "" if parameters is None else count(float(parameters)))]
+    told = [("run", facts.id[:12]), ("date", facts.date)]
+    told += [("model", side.model), ("parameters", "" if parameters is None else count(float(parameters)))]
     told += [("SHA-256", str(facts.model.get("sha256") or "")), ("framework", str(facts.model.get("framework") or ""))]
     told += [("taps", f"{side.taps:,}"), ("probes", plural(side.probes, "image"))]
-    code = ("model", "SHA-256")
+    code = ("run", "model", "SHA-256")
     return Side(
         letter,
         f"{side.name} {side.release}",
