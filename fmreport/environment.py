@@ -8,7 +8,6 @@ import platform
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fmreport.errors import ConfigError
 from fmreport.facts import Platform, Repository
 
 PACKAGES = (
@@ -35,7 +33,6 @@ PACKAGES = (
     "typst",
 )
 """Packages whose versions decide what a run holds."""
-EPOCH = "SOURCE_DATE_EPOCH"
 OWN = Path(__file__).parent
 SETTINGS = (
     "TF_ENABLE_ONEDNN_OPTS",
@@ -65,24 +62,6 @@ def code() -> str:
         content = files[name].read_bytes().replace(b"\r\n", b"\n")
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
-
-
-def date(of_config: str | None) -> str:
-    """The ISO 8601 date of a run: its config's, else that of SOURCE_DATE_EPOCH, else none; the clock is not asked."""
-    found = os.environ.get(EPOCH)
-    if of_config is not None or not found:
-        return of_config or ""
-    try:
-        return datetime.fromtimestamp(int(found), UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        raise ConfigError(
-            f"{EPOCH} is {found!r}, not seconds since 1970", fix="unset it, or set it as `date +%s` prints it"
-        ) from None
-
-
-def epoch(date: str) -> int:
-    """Seconds from 1970 to the beginning of a date (UTC); 0 where there is none."""
-    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) if date else 0
 
 
 def here(framework: dict[str, str], devices: Sequence[str], settings: dict[str, str]) -> Platform:

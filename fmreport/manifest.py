@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -64,7 +65,7 @@ def is_sealed(data: bytes) -> bool:
         content = json.loads(data)
         content.pop("sha256")
         return data == sealed(content)
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return False
 
 
@@ -72,7 +73,7 @@ def read(data: bytes, named: str) -> Manifest:
     """The manifest in a file that messages call `named`; raises `StoreError` where it is none."""
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{named} cannot be read: {error}", fix=RESTORE) from error
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise StoreError(f"{named} is no manifest of a run", fix="give a folder that a run wrote")
@@ -82,7 +83,7 @@ def read(data: bytes, named: str) -> Manifest:
             f"{named} has format {found}, and this version reads up to {FORMAT}", fix="read it with a newer fmreport"
         )
     try:
-        return _checked(OLDER[found](content) if found in OLDER else content, found)
+        return _checked(OLDER[found](content) if found in OLDER else content, found, named)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -94,9 +95,12 @@ def read(data: bytes, named: str) -> Manifest:
 RESTORE = "restore it, or run it again"
 
 
-def _checked(content: Mapping[str, Any], found: int) -> Manifest:
+def _checked(content: Mapping[str, Any], found: int, named: str) -> Manifest:
     told = {name: value for name, value in content.items() if name not in ("format", "id", "outputs", "sha256")}
     listed = TypeAdapter(Outputs).validate_python({"outputs": content["outputs"]})
+    for path in map(PurePosixPath, listed.outputs):
+        if path.is_absolute() or ".." in path.parts:
+            raise StoreError(f"{named}: outputs.{path} leads out of the run", fix=RESTORE)
     return Manifest(_adapter().validate_python(told), listed.outputs, found, str(content.get("id", "")))
 
 

@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = (
     "errors",
+    "dates",
     "media_types",
     "facts",
     "records",

@@ -125,7 +125,7 @@ def _broken(folder: Path) -> None:
 def test_force_replaces_nothing_but_a_run(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "v1")
     before = contents(tmp_path)
-    with pytest.raises(StoreError, match="is no run and no comparison, so --force does not replace it"):
+    with pytest.raises(StoreError, match="is no run, so --force does not replace it"):
         write(tmp_path / "v1", force=True)
     assert contents(tmp_path) == before
 
@@ -218,3 +218,24 @@ def test_a_slow_exchange_leaves_the_next_writers_draft_alone(tmp_path: Path) -> 
         with pytest.raises(StoreError, match="being written"), held(tmp_path / "v1"):
             pass
     assert [path.name for path in tmp_path.iterdir()] == ["v1"]
+
+
+def test_a_link_in_the_place_of_a_draft_is_refused_and_what_it_leads_to_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious.txt").write_text("ten years")
+    (tmp_path / ".v1.partial").symlink_to("mine")
+    with pytest.raises(StoreError, match="where the run would be made, is no folder"):
+        write(tmp_path / "v1")
+    assert contents(tmp_path / "mine") == {"precious.txt": b"ten years"}
+    assert not (tmp_path / "v1").exists()
+
+
+def test_a_comparison_replaces_no_run_and_a_run_no_comparison(tmp_path: Path) -> None:
+    write(tmp_path / "v1")
+    with pytest.raises(StoreError, match="v1 is no comparison, so --force does not replace it"):
+        check_free(tmp_path / "v1", force=True, kind="comparison")
+    (tmp_path / "diff").mkdir()
+    (tmp_path / "diff" / "diff.json").write_text('{"format": 1, "a": {}, "b": {}, "verdict": []}')
+    check_free(tmp_path / "diff", force=True, kind="comparison")
+    with pytest.raises(StoreError, match="diff is no run, so --force does not replace it"):
+        check_free(tmp_path / "diff", force=True)

@@ -58,6 +58,7 @@ def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path, damaged: Callable
         (b"{}", "is no manifest"),
         (b'{"format": 2}', "has no 'outputs'"),
         (b'{"format": 1, "outputs": []}', "manifest.json cannot be read"),
+        (b'{"a":' * 200_000, "manifest.json cannot be read"),
         (b'{"format": 2, "outputs": {}, "name": 3}', "manifest.json: "),
     ],
 )
@@ -114,3 +115,12 @@ def test_a_tap_that_is_not_there_is_an_error(run: Run) -> None:
     with pytest.raises(StoreError, match="has no tap 'nul'") as error:
         run.tiles("nul")
     assert "null" in error.value.fix
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "tables/../../layers.csv"])
+def test_a_manifest_whose_files_lead_out_of_the_run_is_an_error(
+    run: Run, damaged: Callable[..., Run], path: str
+) -> None:
+    manifest = json.loads((run.folder / "manifest.json").read_bytes())
+    manifest["outputs"][path] = next(iter(manifest["outputs"].values()))
+    assert "leads out of the run" in complaint(lambda: damaged("manifest.json", json.dumps(manifest).encode()))

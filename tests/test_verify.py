@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -138,7 +139,7 @@ def test_a_manifest_that_is_sealed_anew_with_another_id_is_found(other: Path) ->
     assert "the ID is not that of what it records" in verdicts(verification.files(other))[FAILED]
 
 
-def sealed_anew(folder: Path, change: Callable[[dict[str, object]], None]) -> None:
+def sealed_anew(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Writes the manifest as a run would that had recorded something else."""
     run = Run.open(folder)
     content = json.loads((folder / MANIFEST).read_bytes())
@@ -151,10 +152,10 @@ def test_reports_that_other_code_made_cannot_be_checked_where_they_differ(other:
     page = other / "report.html"
     page.write_bytes(page.read_bytes() + b"<!-- as it was -->")
 
-    def by_the_same(content: dict[str, object]) -> None:
+    def by_the_same(content: dict[str, Any]) -> None:
         content["rendered"] = pipeline.making()
 
-    def by_another(content: dict[str, object]) -> None:
+    def by_another(content: dict[str, Any]) -> None:
         content["rendered"] = {**pipeline.making(), "matplotlib": "1.0"}
 
     for change, verdict in ((by_the_same, FAILED), (by_another, UNCHECKED)):
@@ -259,3 +260,51 @@ def test_a_run_that_cannot_be_read_is_named(other: Path) -> None:
         pytest.skip("root reads everything")
     (other / "report.pdf").chmod(0)
     assert "report.pdf" in verdicts(verification.files(other))[FAILED]
+
+
+def linked(folder: Path) -> None:
+    (folder / "maps" / "outside").symlink_to("/etc")
+
+
+def dangling(folder: Path) -> None:
+    (folder / "gone").symlink_to("nowhere")
+
+
+def piped(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+
+def emptied(folder: Path) -> None:
+    (folder / "nothing").mkdir()
+
+
+def replaced_by_a_link(folder: Path) -> None:
+    table = folder / "tables" / "layers.csv"
+    table.rename(folder.parent / "layers.csv")
+    table.symlink_to(folder.parent / "layers.csv")
+
+
+@pytest.mark.parametrize("harm", [linked, dangling, piped, emptied, replaced_by_a_link])
+def test_what_is_no_plain_file_is_no_file_of_a_run(stored: Path, tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    folder = Path(shutil.copytree(stored, tmp_path / "v1"))
+    harm(folder)
+    assert "is no file of the run" in verdicts(verification.files(folder))[FAILED]
+
+
+def test_a_manifest_that_was_forged_and_sealed_anew_is_found_when_it_is_made_again(other: Path) -> None:
+    def richer(content: dict[str, Any]) -> None:
+        content["numbers"]["zeros"] = 0.0
+
+    sealed_anew(other, richer)
+    checks = pipeline.verify(other)
+    assert checks[-1].verdict == FAILED
+    assert MANIFEST in checks[-1].details[0]
+
+
+@pytest.mark.parametrize("name", ["config", "preprocess"])
+def test_a_manifest_that_does_not_fit_its_tables_is_a_failure_and_no_crash(other: Path, name: str) -> None:
+    def emptier(content: dict[str, Any]) -> None:
+        content[name] = {}
+
+    sealed_anew(other, emptier)
+    assert "do not fit" in verdicts(pipeline.verify(other))[FAILED]

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from fmreport.dates import build_date
 from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def main() -> None:
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, signal.default_int_handler)
     try:
+        # Libraries read it while they are imported, and end in a traceback.
+        build_date()
         app()
     except FmreportError as error:
         _stop(str(error), error.fix)
@@ -78,6 +81,7 @@ def main() -> None:
 
 
 def _stop(message: str, fix: str) -> None:
+    message = message.encode("utf-8", "backslashreplace").decode("utf-8")
     err.print(f"[bold red]error:[/] {escape(message)}")
     err.print(f"[bold]next:[/] {escape(fix)}")
     sys.exit(2)

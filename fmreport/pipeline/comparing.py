@@ -45,11 +45,11 @@ def diff(
     one, other = _compared(a), _compared(b)
     found = compare(one, other, allow=allow)
     destination = _beside(other, found) if out is None else Path(out)
-    check_free(destination, force=force)
+    check_free(destination, force=force, kind="comparison")
     kept = other.folder / TEMPLATES
     themed = kept if kept.is_dir() else None
     budget = other.facts.config.get("report", {}).get("budget_mb", BUDGET_MB)
-    with drafting(destination, force=force) as draft:
+    with drafting(destination, force=force, kind="comparison") as draft:
         draft.write("diff.html", comparison.html.render(one, other, found, template_dir=themed, budget_mb=budget))
         draft.write("diff.pdf", comparison.pdf.render(one, other, found, template_dir=themed))
         draft.write(COMPARISON, as_json(found))

@@ -17,7 +17,7 @@ from fmreport.facts import Facts
 from fmreport.recording import Unwatched, Watch
 from fmreport.report import html, latex, pdf, theme
 from fmreport.report.build import build
-from fmreport.store import LATEX, Draft, Run, drafting, recorded
+from fmreport.store import LATEX, Draft, Run, drafting, plain, recorded
 
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
@@ -37,7 +37,7 @@ def render(folder: Path | str, *, template: Path | None = None, watch: Watch | N
 def rendered_again(source: Run, destination: Path, *, template: Path | None, watch: Watch) -> Run:
     """The same from a run that stays, into another folder or into its own."""
     with drafting(destination, force=True) as draft:
-        for path in sorted(p for p in source.folder.rglob("*") if p.is_file()):
+        for path in plain(source.folder):
             place = path.relative_to(source.folder)
             remade = any(place.is_relative_to(path) for path in REMADE) or (
                 template is not None and place.parts[0] == TEMPLATES

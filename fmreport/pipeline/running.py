@@ -13,6 +13,7 @@ import pandas as pd
 from fmreport import (
     analysis,
     attribution,
+    dates,
     environment,
     layers,
     notes,
@@ -64,7 +65,7 @@ def run(
     """
     config = config if isinstance(config, Config) else settings.load(config, overrides)
     watch = timed = Timed(watch or Unwatched())
-    date = environment.date(config.date)
+    date = dates.date(config.date)
     destination = Path(out) / config.name / config.release
     if config.gate is not None:
         baseline.check(destination, config.gate.baseline)

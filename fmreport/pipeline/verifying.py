@@ -11,6 +11,7 @@ from fmreport import (
     verification,
 )
 from fmreport.config import Config
+from fmreport.environment import one_thread
 from fmreport.errors import ConfigError, FmreportError
 from fmreport.facts import UNDECISIVE
 from fmreport.pipeline.rendering import TEMPLATES, making, rendered_again
@@ -19,7 +20,11 @@ from fmreport.recording import Unwatched, Watch
 from fmreport.store import Run
 from fmreport.verification import FAILED, HELD, UNCHECKED, Check
 
+MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a manifest that was written by hand can make its readers raise."""
 
+
+@one_thread()
 def verify(
     folder: Path | str, *, rerun: bool = False, inputs: Path | None = None, watch: Watch | None = None
 ) -> list[Check]:
@@ -43,6 +48,10 @@ def verify(
             checks.append(verification.rendered(run_before, again.folder, making()))
         except FmreportError as error:
             checks.append(Check("rendered again", UNCHECKED, (str(error), error.fix)))
+        except MISFITS as error:
+            told = f"its manifest and its tables do not fit: {type(error).__name__}: {error}"
+            checks.append(Check("rendered again", FAILED, (told,)))
+            return checks
         if rerun:
             checks += _rerun(run_before, Path(temporary), inputs, watch)
     return checks
@@ -66,7 +75,7 @@ def _rerun(before: Run, temporary: Path, inputs: Path | None, watch: Watch) -> l
 def _config_of(made: Run, inputs: Path | None) -> Config:
     """The config of a run, as it was resolved, where its paths lead to the inputs."""
     if inputs is None:
-        if not made.beside:
+        if not made.beside or "\0" in made.beside:
             raise ConfigError(
                 f"{made.folder} does not say where its config lay",
                 fix="name the folder that its paths count from: --inputs",

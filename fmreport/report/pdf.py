@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typst
 
-from fmreport.environment import epoch
+from fmreport.dates import epoch
 from fmreport.errors import RenderError
 from fmreport.figures import plots
 from fmreport.report import environment, methods, printed, theme

@@ -1,6 +1,6 @@
 """The only reader and writer of a run folder."""
 
-from fmreport.store.draft import Draft, check_free, drafting, file_fact, recorded
+from fmreport.store.draft import Draft, check_free, drafting, file_fact, plain, recorded
 from fmreport.store.layout import COMPARISON, EXECUTION, LATEX, MADE_OF, MANIFEST, TABLES
 from fmreport.store.run import Run
 
@@ -16,5 +16,6 @@ __all__ = (
     "check_free",
     "drafting",
     "file_fact",
+    "plain",
     "recorded",
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -70,9 +70,14 @@ class Draft:
 
 def recorded(folder: Path) -> dict[str, FileFact]:
     """What a manifest says of every file of a run, by its path."""
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): path for path in plain(folder)}
     kept = sorted(files.keys() - {MANIFEST, EXECUTION})
     return {name: file_fact(files[name]) for name in kept}
+
+
+def plain(folder: Path) -> list[Path]:
+    """The files below a folder, links aside: what they lead to is not of the run."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def file_fact(path: Path) -> FileFact:
@@ -88,56 +93,63 @@ def _npz(arrays: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def check_free(destination: Path, *, force: bool) -> None:
-    """Raises `StoreError` unless a run may be written there."""
+Kind = Literal["run", "comparison"]
+HELD_BY: Mapping[Kind, tuple[str, frozenset[str]]] = {
+    "run": (MANIFEST, frozenset({"format", "outputs", "probes"})),
+    "comparison": (COMPARISON, frozenset({"format", "a", "b", "verdict"})),
+}
+"""What tells a folder of each kind: a JSON file with these keys, of any format. Others write a manifest.json too."""
+ANOTHER: Mapping[Kind, str] = {
+    "run": "write another `release:` into the config, or another --out",
+    "comparison": "name another --out",
+}
+
+
+def check_free(destination: Path, *, force: bool, kind: Kind = "run") -> None:
+    """Raises `StoreError` unless a run, or a comparison, may be written there: each replaces only its own kind."""
     if not os.path.lexists(destination):
         return
     if not force:
+        raise StoreError(f"{destination} exists already", fix=f"{ANOTHER[kind]}, or replace it with --force")
+    if not _replaceable(destination, kind):
         raise StoreError(
-            f"{destination} exists already",
-            fix="write another `release:` into the config, name another --out, or replace it with --force",
-        )
-    if not _replaceable(destination):
-        raise StoreError(
-            f"{destination} is no run and no comparison, so --force does not replace it",
-            fix="move it away, or choose another --out",
+            f"{destination} is no {kind}, so --force does not replace it", fix="move it away, or choose another --out"
         )
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether a folder is empty, a run or a comparison, of any format. Other programs write a manifest.json too."""
+def _replaceable(folder: Path, kind: Kind) -> bool:
+    """Whether a folder is empty or of that kind."""
     try:
         if not any(folder.iterdir()):
             return True
     except OSError:
         return False
-    return _holds(folder / MANIFEST, {"format", "outputs", "probes"}) or _holds(
-        folder / COMPARISON, {"format", "a", "b", "verdict"}
-    )
+    name, keys = HELD_BY[kind]
+    return _holds(folder / name, keys)
 
 
-def _holds(path: Path, keys: set[str]) -> bool:
+def _holds(path: Path, keys: frozenset[str]) -> bool:
     """Whether a JSON file is there and has these keys."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and keys <= found.keys()
 
 
 @contextmanager
-def drafting(destination: Path, *, force: bool) -> Iterator[Draft]:
+def drafting(destination: Path, *, force: bool, kind: Kind = "run") -> Iterator[Draft]:
     """A draft that becomes `destination` when the block ends; whatever else happens, `destination` stays as it was."""
-    check_free(destination, force=force)
+    check_free(destination, force=force, kind=kind)
     made: list[Path] = []
     try:
         target = destination.resolve()
         made += [parent for parent in target.parents if not parent.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
         with held(target) as place:
-            check_free(destination, force=force)
+            check_free(destination, force=force, kind=kind)
             yield Draft(place.folder)
-            check_free(destination, force=force)
+            check_free(destination, force=force, kind=kind)
             place.put(target)
     except OSError as error:
         raise _unwritable(destination, error) from error

@@ -72,7 +72,11 @@ def held(destination: Path) -> Iterator[Place]:
 def _taken(folder: Path, destination: Path) -> Place:
     """Makes the folder where it is missing and locks it."""
     while True:
-        folder.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir()
+        if folder.is_symlink() or not folder.is_dir():
+            # Whatever it leads to is somebody else's, and would be emptied.
+            raise StoreError(f"{folder}, where the run would be made, is no folder", fix="move it away")
         if sys.platform == "win32":
             return Place(folder, [])
         try:
@@ -94,7 +98,7 @@ def _taken(folder: Path, destination: Path) -> Place:
 
 
 def _opened(folder: Path) -> int:
-    return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 
 def _renamed(folder: Path, destination: Path) -> None:

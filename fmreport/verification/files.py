@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 from fmreport import manifest
 from fmreport.errors import StoreError
@@ -49,13 +49,33 @@ def _of_others(run: Run) -> Check:
     expected, found = run.manifest.outputs, recorded(run.folder)
     wrong = [f"{path} is missing" for path in expected.keys() - found.keys()]
     wrong += [f"{path} is no file of the run" for path in found.keys() - expected.keys()]
+    wrong += [f"{path} is no file of the run: {what}" for path, what in _foreign(run.folder, found)]
     wrong += [
         f"{path} is not what the run wrote: {_hash(found[path])}, recorded {_hash(expected[path])}"
         for path in expected.keys() & found.keys()
-        if found[path].sha256 != expected[path].sha256
+        if not _as_recorded(found[path], expected[path])
     ]
     asked = f"{len(expected)} other files are as recorded"
     return Check(asked, FAILED if wrong else HELD, tuple(sorted(wrong)))
+
+
+def _as_recorded(found: FileFact, expected: FileFact) -> bool:
+    # Of a run of format 1 the hash alone is known.
+    return found.sha256 == expected.sha256 and (expected.bytes is None or found == expected)
+
+
+def _foreign(folder: Path, found: Mapping[str, FileFact]) -> Iterator[tuple[str, str]]:
+    """What lies below a run and is neither a plain file nor a folder of some, with what it is."""
+    holding = {parent.as_posix() for path in (*found, MANIFEST) for parent in PurePosixPath(path).parents}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield name, "a link"
+        elif path.is_dir():
+            if name not in holding:
+                yield name, "an empty folder"
+        elif not path.is_file():
+            yield name, "no plain file"
 
 
 def _hash(fact: FileFact) -> str:
@@ -69,9 +89,11 @@ def rendered(run: Run, again: Path, made_now: Mapping[str, str]) -> Check:
         path for path in expected if path not in found or found[path].sha256 != expected[path].sha256
     ) + sorted(found.keys() - expected.keys())
     asked = "rendered again, its reports and figures have the same bytes"
+    others = tuple(difference(run.facts.rendered, made_now))
+    if not others and (again / MANIFEST).read_bytes() != (run.folder / MANIFEST).read_bytes():
+        differ.append(MANIFEST)
     if not differ:
         return Check(asked, HELD)
-    others = tuple(difference(run.facts.rendered, made_now))
     named = f"other bytes: {some(differ)}"
     if others:
         return Check(asked, UNCHECKED, (named, f"made with {some(others)}"))
