@@ -5,11 +5,13 @@ What was read is kept in `.index.json` beside the runs, and read again only wher
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -26,6 +28,8 @@ KEPT = ".index.json"
 FORMAT = 1
 """Of that file; it grows where anything else of a manifest is kept."""
 REPORTS = ("report.html", "report.pdf")
+MOST = 64 * 2**20
+"""Bytes of a file that is read: a manifest of ten thousand outputs has 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +154,31 @@ def natural(text: str) -> tuple[Any, ...]:
     return (counted, text)
 
 
-def before(run: Path) -> tuple[Path | None, list[str]]:
+def before(run: Path) -> tuple[Path | None, tuple[Entry, ...]]:
     """The release before a run, of the same name, in the folder around it; None where there is none.
 
-    Beside it, what stood there and could not be read.
+    Beside it, what stood there and could not be read. The folder around a run is that of its path as it was given, and
+    links to runs count there, but to this one. Raises `StoreError` where that folder cannot be listed.
     """
-    run = run.resolve()
-    archive = _read(run.parent, {})
-    skipped = [f"{entry.folder}: {entry.problem}" for entry in archive.problems]
+    place, itself = lexical(run), run.resolve()
+    try:
+        names = [each.name for each in place.parent.iterdir() if os.path.lexists(each / manifest.FILE)]
+    except OSError as error:
+        raise StoreError(
+            f"{place.parent} cannot be listed: {error.strerror or error}", fix="name the baseline: --baseline RUN"
+        ) from error
+    others = [each for each in names if not each.startswith(".") and (place.parent / each).resolve() != itself]
+    archive = Archive(tuple(_entry(place.parent, name, None) for name in sorted([*others, place.name])))
     for entries in archive.models.values():
         folders = [entry.folder for entry in entries]
-        if run.name in folders[1:]:
-            return run.parent / folders[folders.index(run.name) - 1], skipped
-    return None, skipped
+        if place.name in folders[1:]:
+            return place.parent / folders[folders.index(place.name) - 1], archive.problems
+    return None, archive.problems
+
+
+def lexical(path: Path) -> Path:
+    """The whole path, its links as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # `resolve` would follow links
 
 
 def _read(folder: Path, kept: Mapping[str, Entry]) -> Archive:
@@ -170,20 +186,23 @@ def _read(folder: Path, kept: Mapping[str, Entry]) -> Archive:
     return Archive(tuple(entries), sum(entry is not kept.get(entry.folder) for entry in entries))
 
 
-def _found(folder: Path, below: str = "") -> Iterator[str]:
+def _found(folder: Path) -> Iterator[str]:
     """Folders with a manifest; of those that cannot be listed the name as well."""
-    try:
-        with os.scandir(folder / below) as listed:
-            inside = [each.name for each in listed if _is_folder(each)]
-    except OSError:
-        yield below
-        return
-    for name in inside:
-        path = f"{below}/{name}".removeprefix("/")
-        if os.path.lexists(folder / path / manifest.FILE):
-            yield path
-        else:
-            yield from _found(folder, path)
+    waiting = [""]
+    while waiting:
+        below = waiting.pop()
+        try:
+            with os.scandir(folder / below) as listed:
+                inside = [each.name for each in listed if _is_folder(each)]
+        except OSError:
+            yield below
+            continue
+        for name in inside:
+            path = f"{below}/{name}".removeprefix("/")
+            if os.path.lexists(folder / path / manifest.FILE):
+                yield path
+            else:
+                waiting.append(path)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -192,7 +211,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _entry(folder: Path, name: str, kept: Entry | None) -> Entry:
     try:
-        data = (folder / name / manifest.FILE).read_bytes()
+        data = regular(folder / name / manifest.FILE)
     except OSError as error:
         return Entry(name, problem=f"{manifest.FILE} cannot be read: {error.strerror or error}")
     sha256 = hashlib.sha256(data).hexdigest()
@@ -202,8 +221,21 @@ def _entry(folder: Path, name: str, kept: Entry | None) -> Entry:
         return Entry(name, sha256, told=_told(manifest.read(data, manifest.FILE)))
     except FmreportError as error:
         return Entry(name, sha256, problem=readable(str(error)))
+    except UnicodeError:
+        return Entry(name, sha256, problem=f"{manifest.FILE} cannot be read: it holds halves of characters")
     except RecursionError:
         return Entry(name, sha256, problem=f"{manifest.FILE} cannot be read: it is nested too deeply")
+
+
+def regular(path: Path) -> bytes:
+    """The bytes of a file; raises `OSError` where it is none that ends, such as a pipe, or has more than `MOST`."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    with path.open("rb") as file:
+        data = file.read(MOST + 1)
+    if len(data) > MOST:
+        raise OSError(errno.EFBIG, f"it has more than {MOST >> 20} MiB")
+    return data
 
 
 def _told(read: manifest.Manifest) -> Told:
@@ -239,10 +271,23 @@ def readable(text: str) -> str:
 def _kept(folder: Path) -> dict[str, Entry]:
     """What the last index kept, by folder; nothing where that is missing, of another format or damaged."""
     try:
-        content = json.loads((folder / KEPT).read_bytes())
+        content = json.loads(regular(folder / KEPT))
         if content["format"] != FORMAT:
             return {}
         entries = TypeAdapter(tuple[Entry, ...]).validate_python(content["entries"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError):
         return {}
-    return {entry.folder: entry for entry in entries}
+    return {entry.folder: entry for entry in entries} if all(map(_is_sound, entries)) else {}
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether `_entry` can have made it: anyone may have written the file, and its words and links go into a page."""
+    told = entry.told
+    words = [entry.sha256, entry.problem]
+    if told:
+        words += [told.name, told.release, told.title, told.date, told.model, told.framework, told.id, *told.numbers]
+        if not set(told.reports) <= set(REPORTS) or min(told.probes, told.taps or 0, told.notes) < 0:
+            return False
+        if not all(value is None or math.isfinite(value) for value in told.numbers.values()):
+            return False
+    return all(readable(word) == word for word in words)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fmreport.analysis.crossing import shift
 from fmreport.analysis.edges_to_mask import FEWEST_TAPS, curves
+from fmreport.errors import StoreError
 from fmreport.inventory import summed
 from fmreport.store import Run
 
@@ -50,7 +51,26 @@ def _column(run: Run, table: pd.DataFrame, name: str) -> Values:
 
 
 def _summary(name: str) -> Callable[[Run], Values]:
-    return lambda run: _column(run, run.summary, name)
+    """A column of the table that has a row of every tap; raises `StoreError` where one has none."""
+
+    def read(run: Run) -> Values:
+        taps = run.layers["tap"]
+        lacking = taps[~taps.isin(run.summary["tap"])].tolist()
+        if lacking:
+            raise StoreError(f"the table summary has no row of the tap {lacking[0]!r}", fix="run it again")
+        return _column(run, run.summary, name)
+
+    return read
+
+
+def _counts(name: str) -> Callable[[Run], Values]:
+    """A column of counts: what is less than 0 is none."""
+
+    def read(run: Run) -> Values:
+        values = _summary(name)(run)
+        return np.where(values < 0, np.nan, values)
+
+    return read
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -62,7 +82,7 @@ def _share(state: str) -> Reader:
     """Channels in a state, among all."""
 
     def counts(run: Run) -> tuple[list[float], list[float]]:
-        return _summary(state)(run).tolist(), _column(run, run.layers, "channels").tolist()
+        return _counts(state)(run).tolist(), _column(run, run.layers, "channels").tolist()
 
     def of_taps(run: Run) -> Values:
         return np.array([_ratio(*each) for each in zip(*counts(run), strict=True)], np.float64)
@@ -78,7 +98,7 @@ def _zeros(run: Run) -> float:
 
 
 def _nonfinite(run: Run) -> Values:
-    return np.asarray(_summary("nan")(run) + _summary("inf")(run))
+    return np.asarray(_counts("nan")(run) + _counts("inf")(run))
 
 
 def _median(run: Run) -> float:

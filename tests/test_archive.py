@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -142,6 +143,37 @@ def test_what_is_damaged_or_foreign_is_listed_with_the_reason(tmp_path: Path) ->
     assert not any(str(tmp_path) in problem for problem in problems.values())
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    made().write(tmp_path)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / manifest.FILE)
+    os.mkfifo(tmp_path / archive.KEPT)
+    (problem,) = archive.opened(tmp_path).problems
+    assert (problem.folder, problem.problem) == ("pipe", "manifest.json cannot be read: it is no regular file")
+
+
+def test_a_manifest_of_any_size_is_not_read(tmp_path: Path) -> None:
+    made().write(tmp_path)
+    (tmp_path / "large").mkdir()
+    with (tmp_path / "large" / manifest.FILE).open("wb") as file:
+        file.truncate(archive.MOST + 1)
+    (problem,) = archive.opened(tmp_path).problems
+    assert problem.problem == "manifest.json cannot be read: it has more than 64 MiB"
+
+
+def test_folders_in_folders_are_no_trouble(tmp_path: Path) -> None:
+    made().write(tmp_path)
+    with contextlib.chdir(tmp_path):
+        for _ in range(1500):
+            Path("d").mkdir()
+            os.chdir("d")
+        found = archive.opened(tmp_path)
+        for _ in range(1500):  # what removes the folders of tests calls itself at each
+            os.chdir("..")
+            Path("d").rmdir()
+    assert len(found.models) == 1
+
+
 def test_a_run_of_format_1_is_a_run(tmp_path: Path) -> None:
     place = made().write(tmp_path)
     (place / manifest.FILE).write_bytes(archives.of_format_1(made()))
@@ -187,9 +219,9 @@ def test_the_release_before_is_of_the_same_name(tmp_path: Path) -> None:
         made("net", release).write(tmp_path)
     other = made("other", "v9").write(tmp_path, "net/v9")
     run = tmp_path / "net/v10"
-    assert archive.before(run) == (tmp_path.resolve() / "net/v2", [])
-    assert archive.before(tmp_path / "net/v1") == (None, [])
-    assert archive.before(other) == (None, [])
+    assert archive.before(run) == (tmp_path / "net/v2", ())
+    assert archive.before(tmp_path / "net/v1") == (None, ())
+    assert archive.before(other) == (None, ())
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:

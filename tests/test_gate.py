@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from run_data import HOSTILE
 
 from fmreport import numbers, pipeline
-from fmreport.errors import GateError
+from fmreport.errors import GateError, StoreError
 from fmreport.gate import words
 from fmreport.gate.judging import Outcome
 from fmreport.gate.limits import KINDS, Limit, in_order, laid_over, of_section, options, section_of
@@ -151,7 +151,9 @@ def test_a_baseline_is_a_release_a_run_of_the_archive_or_a_folder(tmp_path: Path
     assert pipeline.gate(v2.folder, limits).baseline == "net v1"
 
 
-@pytest.mark.parametrize(("named", "message"), [("v9", "no run"), ("v1", "is the run itself"), ("./v1", "is no run")])
+@pytest.mark.parametrize(
+    ("named", "message"), [("v9", "no run"), ("v1", "is the run itself"), ("./v1", "is no run"), ("", "has no name")]
+)
 def test_a_baseline_that_is_none_is_refused(run: Run, named: str, message: str) -> None:
     with pytest.raises(GateError, match=message):
         pipeline.gate(run, options(changes=["zeros=1"]), compare=named)
@@ -168,12 +170,75 @@ def test_other_images_and_other_preprocessing_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_release_beside_the_run_is_told(tmp_path: Path) -> None:
-    (tmp_path / "net/v0").mkdir(parents=True)
-    (tmp_path / "net/v0/manifest.json").write_text("{")
+def test_a_damaged_release_before_the_run_is_refused_and_others_are_told(tmp_path: Path) -> None:
+    _, run = (gated.write(tmp_path / f"net/v{number}") for number in (1, 3))
+    for release in ("v0", "v4"):
+        (tmp_path / "net" / release).mkdir()
+        (tmp_path / "net" / release / "manifest.json").write_text("{")
+    limits = options(changes=["zeros=1"])
+    told = pipeline.gate(run, limits).notes
+    assert [note.partition(": manifest")[0] for note in told] == [f"not read beside the run: v{n}" for n in (0, 4)]
+    (tmp_path / "net/v0").rename(tmp_path / "net/v2")
+    with pytest.raises(GateError, match=r"the release v2 before v3 cannot be read: manifest\.json"):
+        pipeline.gate(run, limits)
+    assert pipeline.gate(run, limits, compare="v1").baseline == "net v1"
+    assert pipeline.gate(run, options(nonfinite=9)).breached == ()
+
+
+def test_a_run_that_is_a_link_is_compared_with_the_releases_beside_the_link(tmp_path: Path) -> None:
+    gated.write(tmp_path / "archive/net/v1")
+    gated.write(tmp_path / "elsewhere/net/v2")
+    link = tmp_path / "archive/net/v2"
+    link.symlink_to(tmp_path / "elsewhere/net/v2")
+    assert pipeline.gate(link, options(changes=["zeros=1"])).baseline == "net v1"
+    assert pipeline.gate(link, options(changes=["zeros=1"]), compare="v1").baseline == "net v1"
+
+
+def test_a_baseline_of_another_model_is_told(tmp_path: Path) -> None:
+    other, run = gated.write(tmp_path / "other/v1"), gated.write(tmp_path / "net/v1")
+    notes = pipeline.gate(run, options(changes=["zeros=1"]), compare=str(other.folder)).notes
+    assert notes == ("other v1 is a run of another model than net",)
+
+
+def test_tables_that_are_not_what_the_run_wrote_are_held_to_no_limit(tmp_path: Path) -> None:
+    before, run = (gated.write(tmp_path / f"net/v{number}") for number in (1, 2))
+    for changed in (before, run):
+        with (changed.folder / "tables/summary.csv").open("ab") as file:
+            file.write(b"\n")
+        with pytest.raises(StoreError, match=f"{changed.folder.name}/tables/summary.csv is not what the run wrote"):
+            pipeline.gate(run, options(changes=["zeros=1"]))
+
+
+def test_a_tap_without_a_row_is_refused(tmp_path: Path) -> None:
     run = gated.write(tmp_path / "net/v1")
-    judgement = pipeline.gate(run, options(changes=["zeros=1"]))
-    assert "not read beside the run: v0: manifest.json cannot be read" in judgement.notes[0]
+    run.__dict__["summary"] = run.summary.query("tap != 'head'")
+    with pytest.raises(StoreError, match="summary has no row of the tap 'head'"):
+        pipeline.gate(run, options(maxima=["zeros=1"]))
+
+
+@pytest.mark.parametrize("count", [float("nan"), -1])
+@pytest.mark.parametrize("column", ["nan", "silent"])
+def test_what_is_no_count_holds_no_limit(tmp_path: Path, column: str, count: float) -> None:
+    run = gated.write(tmp_path / "net/v1")
+    run.__dict__["summary"] = run.summary.astype({column: float})
+    run.summary.loc[run.summary["tap"] == "head", column] = count
+    outcome = only(run, maxima=[f"{'nonfinite' if column == 'nan' else 'silent_channels'}=9"])
+    assert words.of_outcome(outcome) == "undefined at head"
+    assert words.state(outcome) == words.BREACHED
+
+
+def test_taps_at_which_a_quantity_is_undefined_are_counted(tmp_path: Path) -> None:
+    run = gated.write(tmp_path / "net/v1", planted={"stem/relu": {"gini": float("nan")}})
+    outcome = only(run, maxima=["gini=1"])
+    assert words.of_outcome(outcome).endswith("; undefined at 1 tap")
+    assert outcome.taps == len(gated.SPECS) - 1
+
+
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), float("-inf")])
+def test_a_recorded_limit_that_is_no_number_is_refused(tmp_path: Path, bound: float) -> None:
+    run = gated.write(tmp_path / "net/v1", config={"gate": {"max": {"zeros": bound}}})
+    with pytest.raises(GateError, match=r"manifest\.json: .*gate\.max\.zeros"):
+        pipeline.gate(run)
 
 
 def test_an_option_takes_the_place_of_the_config_and_the_rest_of_it_stays(tmp_path: Path) -> None:
@@ -208,6 +273,7 @@ def test_limits_stand_in_one_order_whoever_gives_them(own: dict[tuple[str, str],
         ({"maxima": ["zero=1"]}, "--max zero=1: zero is no quantity", "nearest: zeros"),
         ({"minima": ["zeros"]}, "--min zeros: expected QUANTITY=X", "--min zeros=0.5"),
         ({"maxima": ["zeros=nan"]}, "nan is not a number", "zeros=0.5"),
+        ({"maxima": ["zeros=1_0"]}, "1_0 is not a number", "zeros=0.5"),
         ({"maxima": ["zeros="]}, "nothing is not a number", "zeros=0.5"),
         ({"changes": ["zeros=-1"]}, "--max-change zeros=-1: -1 is not a number from 0 on", "zeros=0.5"),
         ({"maxima": ["nonfinite=1"], "nonfinite": 0}, "say the same", "one of them"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shutil
@@ -21,8 +22,9 @@ from hypothesis import strategies as st
 from in_browser import opened
 from run_data import HOSTILE
 
-from fmreport import index, manifest
+from fmreport import archive, index, manifest
 from fmreport.archive import Archive, Entry, Told
+from fmreport.errors import StoreError
 from fmreport.index.build import build
 from fmreport.index.sparkline import HEIGHT, MARGIN, WIDTH, line
 from fmreport.quantities import QUANTITIES
@@ -198,6 +200,38 @@ def test_long_tables_are_folded_and_short_ones_are_not(tmp_path: Path) -> None:
         for run in runs:
             run.write(tmp_path)
         assert {model.folded for model in build(index.write(tmp_path)).models} == {folded}
+
+
+def test_a_page_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    made().write(tmp_path)
+    (tmp_path / index.FILE).write_text("<h1>Mine</h1>")
+    with pytest.raises(StoreError, match="is not an index that fmreport wrote"):
+        index.write(tmp_path)
+    assert (tmp_path / index.FILE).read_text() == "<h1>Mine</h1>"
+    assert not (tmp_path / archive.KEPT).exists()
+    (tmp_path / index.FILE).unlink()
+    assert written(tmp_path) == written(tmp_path)
+
+
+def test_a_page_stays_where_what_is_kept_cannot_be_written(tmp_path: Path) -> None:
+    made("net", "v1").write(tmp_path)
+    page = written(tmp_path)
+    (tmp_path / archive.KEPT).unlink()
+    (tmp_path / archive.KEPT).mkdir()
+    made("net", "v2").write(tmp_path)
+    with pytest.raises(StoreError, match="was not written"):
+        index.write(tmp_path)
+    assert (tmp_path / index.FILE).read_text("utf-8") == page
+
+
+@pytest.mark.parametrize("forged", [{"reports": ["../../evil.html"]}, {"title": "\ud800"}, {"probes": -1}])
+def test_what_is_kept_is_read_again_where_it_cannot_have_been_made(tmp_path: Path, forged: dict[str, Any]) -> None:
+    made().write(tmp_path)
+    page = written(tmp_path)
+    kept = json.loads((tmp_path / archive.KEPT).read_bytes())
+    kept["entries"][0]["told"] |= forged
+    (tmp_path / archive.KEPT).write_text(json.dumps(kept))
+    assert written(tmp_path) == page
 
 
 # Lines of trends.

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 from fmreport.config.base import ARCHIVED, Section
 from fmreport.quantities import QUANTITIES
 
-Threshold = float | None
+Threshold = Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 def _of(name: str) -> Any:

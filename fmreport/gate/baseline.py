@@ -29,14 +29,22 @@ def check(folder: Path, named: str | None) -> None:
 def resolve(run: Run, *, named: str | None, folder: Path | None = None) -> Baseline:
     """The run in a folder, else the named one (a release, or name/release of the same archive), else the one before.
 
-    Raises `GateError` where a run is asked for that there is not.
+    Raises `GateError` where a run is asked for that there is not, or where the one before cannot be read.
     """
     if folder is not None:
         return Baseline(_opened(folder, run.folder, str(folder)))
     if named is not None:
         return Baseline(_opened(_place(run.folder, named), run.folder, named))
-    earlier, skipped = archive.before(run.folder)
-    notes = tuple(f"not read beside the run: {each}" for each in skipped)
+    earlier, unread = archive.before(run.folder)
+    after = archive.natural(earlier.name) if earlier else None
+    for entry in unread:
+        name = archive.natural(entry.folder)
+        if name < archive.natural(archive.lexical(run.folder).name) and (after is None or name > after):
+            raise GateError(
+                f"the release {entry.folder} before {run.facts.release} cannot be read: {entry.problem}",
+                fix="restore it, or name the run to compare with: --baseline RELEASE",
+            )
+    notes = tuple(f"not read beside the run: {archive.readable(each.folder)}: {each.problem}" for each in unread)
     if earlier is None:
         return Baseline(None, f"there is no release of {run.facts.name} before {run.facts.release}", notes)
     return Baseline(Run.open(earlier), notes=notes)
@@ -44,7 +52,7 @@ def resolve(run: Run, *, named: str | None, folder: Path | None = None) -> Basel
 
 def _place(run: Path, named: str) -> Path:
     """Archives have the shape name/release."""
-    releases = run.resolve().parent
+    releases = archive.lexical(run).parent
     return (releases.parent if "/" in named else releases) / named
 
 

@@ -17,6 +17,8 @@ from fmreport.store import Run
 
 ROUNDING = 1e-12
 """What a difference of two rounded numbers may lie above a limit, as a share of what it is a difference of."""
+COUNTED = ("silent_channels", "nonfinite", "constant_channels")
+"""What every tap has, since it is counted: where one has none, something is wrong and no limit holds."""
 NAMED = 5
 """Taps that a note names."""
 
@@ -52,6 +54,8 @@ class Outcome:
     """How many were held against it; 0 where the run as a whole was."""
     skipped: str = ""
     """Why nothing was held against it; empty where something was."""
+    undefined: int = 0
+    """Taps, or of changes pairs of taps, that have no such number and were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,27 @@ def _outcome(run: Run, limit: Limit, against: Against | None, missing: str) -> O
     # The first of equals, in the order of the model.
     ordered = sorted(readings, key=lambda reading: -_beyond(reading, limit))
     breaches = tuple(reading for reading in ordered if _beyond(reading, limit) > _slack(reading, limit))
-    return Outcome(limit, ordered[0], breaches, sum(bool(reading.tap) for reading in readings))
+    held = sum(bool(reading.tap) for reading in readings)
+    return Outcome(limit, ordered[0], breaches, held, undefined=_undefined(run, limit, against))
+
+
+def _undefined(run: Run, limit: Limit, against: Against | None) -> int:
+    """How many taps nothing was held at, where others have a value; of changes, where the baseline has none."""
+    name = limit.quantity
+    if name in COUNTED or QUANTITIES[name].held == RUN:
+        return 0
+    if limit.kind == MAX_CHANGE and against is not None:
+        return len(against.alignment.pairs) - len(list(_changes(against, name)))
+    defined = len(numbers.of_taps(run, name))
+    return len(run.layers) - defined if defined else 0
 
 
 def _readings(run: Run, name: str) -> Iterator[Reading]:
     """At least one: that of the run, undefined, where no tap has a value."""
     of_taps = numbers.of_taps(run, name)
-    if not of_taps:
+    if name in COUNTED:
+        yield from (Reading(str(tap), of_taps.get(str(tap))) for tap in run.layers["tap"])
+    elif not of_taps:
         yield Reading("", numbers.of_run(run)[name] if QUANTITIES[name].held == RUN else None)
     elif QUANTITIES[name].held == BEST:
         best = max(of_taps, key=of_taps.__getitem__)
@@ -167,6 +185,8 @@ def _notes(against: Against) -> Iterator[str]:
         yield f"{plural(len(found.added), 'new tap')}, which no change can be told of: {_named(found.added)}"
     old, new = against.baseline.facts, against.run.facts
     shared = len(shared_probes(old, new))
+    if old.name != new.name:
+        yield f"{before} is a run of another model than {new.name}"
     if shared < max(len(old.probes), len(new.probes)):
         told = f"{shared:,} of {len(old.probes):,} and {len(new.probes):,} are the same"
         yield f"{before} saw other images ({told}): a change may be of the images and not of the model"

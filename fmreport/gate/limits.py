@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from fmreport import manifest
 from fmreport.config import GateSection
 from fmreport.errors import GateError, nearest
 from fmreport.quantities import QUANTITIES
@@ -38,7 +39,7 @@ def section_of(run: Run) -> GateSection | None:
         told = error.errors(include_url=False)[0]
         place = ".".join(map(str, ("gate", *told["loc"])))
         raise GateError(
-            f"{run.folder}: the recorded config has a gate that cannot be read: {place}: {told['msg']}",
+            f"{run.folder / manifest.FILE}: the recorded config has a gate that cannot be read: {place}: {told['msg']}",
             fix="write the manifest anew: fmreport run",
         ) from error
 
@@ -86,7 +87,8 @@ def _parsed(kind: str, text: str) -> tuple[str, float]:
     if name not in QUANTITIES:
         raise GateError(f"{option}: {name} is no quantity", fix=nearest(name, QUANTITIES))
     try:
-        bound = float(written)
+        # What `float` reads beside decimals, such as 1_0, is more likely a slip.
+        bound = float(written) if written.isascii() and "_" not in written else math.nan
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound) or (kind == MAX_CHANGE and bound < 0):

@@ -27,7 +27,8 @@ def of_outcome(outcome: Outcome) -> str:
         return outcome.skipped
     more = len(outcome.breaches) - 1
     beside = f"; {plural(more, 'other')} beyond it, too" if more > 0 else ""
-    return of_reading(outcome.worst, outcome.limit) + beside
+    left_out = f"; undefined at {plural(outcome.undefined, 'tap')}" if outcome.undefined else ""
+    return of_reading(outcome.worst, outcome.limit) + beside + left_out
 
 
 def of_reading(reading: Reading, limit: Limit) -> str:
