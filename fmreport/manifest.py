@@ -73,8 +73,10 @@ def read(data: bytes, named: str) -> Manifest:
     """The manifest in a file that messages call `named`; raises `StoreError` where it is none."""
     try:
         content = json.loads(data)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise StoreError(f"{named} cannot be read: {error}", fix=RESTORE) from error
+    except RecursionError as error:
+        raise StoreError(f"{named} cannot be read: it is nested too deeply", fix=RESTORE) from error
     if not isinstance(content, dict) or not isinstance(content.get("format"), int):
         raise StoreError(f"{named} is no manifest of a run", fix="give a folder that a run wrote")
     found = content["format"]

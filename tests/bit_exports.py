@@ -149,6 +149,7 @@ def tf_keras(folder: Path, weights: Weights) -> Path:
 def _session(weights: Weights, *, resource: bool) -> Iterator[Any]:
     """A TF1 graph from the placeholder `image` to `features`, in a session that holds the weights."""
     with tf.Graph().as_default(), v1.Session() as session:
+        v1.set_random_seed(0)  # deterministic kernels, which a test before may have asked for, want one
         image = v1.placeholder(tf.float32, IMAGES.shape, "image")
         with v1.variable_scope("", use_resource=resource):
             shapes = {name: value.shape for name, value in weights.items()}

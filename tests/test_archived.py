@@ -25,5 +25,3 @@ def test_the_archived_run_is_of_the_default_config() -> None:
     assert (facts.name, facts.release) == ("sd_unet_pets", "v1")
     assert facts.command.startswith("fmreport run sd_unet_pets.yaml")
     assert len(facts.taps) == 51
-    assert facts.repository is not None
-    assert not facts.repository.dirty

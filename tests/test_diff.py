@@ -107,7 +107,7 @@ def test_nothing_is_overwritten_in_silence(runs: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "made/diff.json").read_bytes())["same"] is True
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("mine")
-    with pytest.raises(StoreError, match="no run and no comparison"):
+    with pytest.raises(StoreError, match="is no comparison, so --force"):
         diff(runs / "v1", runs / "v2", out=tmp_path / "mine", force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "mine"]
 

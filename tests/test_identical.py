@@ -53,6 +53,6 @@ def test_the_default_config_gives_the_same_bytes_whoever_runs_it_wherever_and_ho
     made = contents(tmp_path / "a/reports/sd_unet_pets/v1"), contents(tmp_path / "b/deeper/reports/sd_unet_pets/v1")
     assert made[0].keys() == made[1].keys()
     assert {path for path, data in made[0].items() if data != made[1][path]} == {EXECUTION}
-    assert {"report.html", "report.pdf", "manifest.json", "tables/samples.parquet", "maps/0001.npz"} <= made[0].keys()
+    assert {"report.html", "report.pdf", "manifest.json", "tables/samples.parquet", "maps/0002.npz"} <= made[0].keys()
     assert b'"batch": 2,' in made[0][EXECUTION]
     assert b'"batch": 3,' in made[1][EXECUTION]

@@ -254,6 +254,7 @@ def test_a_line_stays_in_its_box_and_ends_at_the_last_value(values: list[float |
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
 def test_more_stands_higher(values: list[float]) -> None:
     ys = [float(y) for _, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", line(values)[0])]
+    assert len(ys) == len(values)
     order = sorted(range(len(values)), key=values.__getitem__)
     assert all(ys[a] >= ys[b] for a, b in pairwise(order))
 

@@ -19,7 +19,7 @@ from fmreport.analysis.readability import Readability
 from fmreport.extract import Extraction
 from fmreport.facts import ProbeFact
 from fmreport.measures.scene import Scene, foreground
-from fmreport.pipeline import _evidence
+from fmreport.pipeline.running import _evidence
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Probe, Target

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from hostile_graphs import edited
 
 from fmreport import config, pipeline
 from fmreport.errors import FmreportError
@@ -284,3 +285,44 @@ def test_a_model_of_tensorflow_1_with_a_vocabulary_opens(tmp_path: Path) -> None
             legacy_init_op=v1.tables_initializer(),
         )
     assert opened(tmp_path / "model")[1]["conv"].shape == (32, 32, 4)
+
+
+def without_seeds(graph: Any) -> None:
+    """As a process writes it that asks for none."""
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            if "seed2" in node.attr:
+                node.attr["seed"].i = node.attr["seed2"].i = 0
+
+
+def test_a_model_that_draws_random_numbers_draws_them_from_the_seed(tmp_path: Path) -> None:
+    def call(module: Any, x: Any) -> Any:
+        y = conv(module, x)
+        with tf.name_scope("noisy"):
+            return y + tf.random.normal(tf.shape(y), seed=1)
+
+    path = edited(saved(tmp_path, call, spec(None, 32, 32, 3)), without_seeds)
+    images = np.ones((2, 32, 32, 3), np.float32)
+
+    def drawn(seed: int) -> np.ndarray:
+        model = open_source(settings(path).model_copy(update={"seed": seed}))
+        assert model.notes == ("operations that draw random numbers: 1; values depend on the images before and beside",)
+        taps = {tap.name: tap for tap in model.inventory((32, 32))[1]}
+        return values(model, taps["noisy"], images) - values(model, taps["conv"], images)
+
+    first = drawn(1)
+    assert 0.9 < first.std() < 1.1
+    np.testing.assert_array_equal(first, drawn(1))
+    assert not np.array_equal(first, drawn(2))
+
+
+def test_what_cannot_be_seeded_is_told(tmp_path: Path) -> None:
+    def call(module: Any, x: Any) -> Any:
+        y = conv(module, x)
+        return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, y + tf.random.normal((4,), seed=1)), (0, y))[1]
+
+    model, taps = opened(edited(saved(tmp_path, call, spec(None, 32, 32, 3)), without_seeds))
+    last = max(taps.values(), key=lambda tap: tap.order)
+    with pytest.raises(FmreportError, match=r"fails while it runs: .*random ops must have a seed") as caught:
+        values(model, last, np.ones((1, 32, 32, 3), np.float32))
+    assert caught.value.fix == "export the model without this operation: it would give other numbers each time"

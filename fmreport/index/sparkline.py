@@ -20,12 +20,12 @@ def line(values: Sequence[float | None]) -> tuple[str, tuple[str, str]]:
         return "", ("", "")
     low, high = min(defined), max(defined)
     span = max(high - low, FLATTEST * max(map(abs, defined))) or 1.0
-    middle = (low + high) / 2
     path, at, before = [], ("", ""), None
     for i, value in enumerate(values):
         if value is not None:
             x = MARGIN + (WIDTH - 2 * MARGIN) * i / (len(values) - 1)
-            y = HEIGHT / 2 - (HEIGHT - 2 * MARGIN) * (value - middle) / span
+            # From the lowest: half the sum of the least numbers there are is none.
+            y = HEIGHT / 2 - (HEIGHT - 2 * MARGIN) * ((value - low) / span - (high - low) / span / 2)
             at = (f"{x:.1f}", f"{y:.1f}")
             # A line of no length is a dot: a value between two gaps.
             path.append(f"{'M' if before is None else 'L'}{at[0]} {at[1]}" + ("h0" if before is None else ""))

@@ -61,7 +61,7 @@ def run(
     """Extracts, analyses and renders what a config asks for, into `out/<name>/<release>/`.
 
     Raises an `FmreportError` that says where, what and the next step; then nothing is written, and a run that was there
-    before stays as it was. `force` replaces a run that exists.
+    before stays as it was. `force` replaces a run that exists. TensorFlow's deterministic kernels stay on afterwards.
     """
     config = config if isinstance(config, Config) else settings.load(config, overrides)
     watch = timed = Timed(watch or Unwatched())

@@ -122,13 +122,14 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
     try:
         with _quiet():
             opener = getattr(import_module(module), attribute)
-            import_module("fmreport.sources.settling").settle(config.seed)
+            deterministic = import_module("fmreport.sources.settling").deterministic
     except ImportError as error:
         raise SourceError(
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",
         ) from error
-    model: TappableModel = opener(config, advance) if config.model.kind in DOWNLOADS else opener(config)
+    with deterministic(config.seed):
+        model: TappableModel = opener(config, advance) if config.model.kind in DOWNLOADS else opener(config)
     return model
 
 

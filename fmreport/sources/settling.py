@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -10,15 +15,25 @@ from fmreport.environment import here
 from fmreport.facts import Platform
 
 
-def settle(seed: int) -> None:
-    """Deterministic kernels, float32 in full, and `seed` for the weights of a model that comes without; then starts."""
+@contextmanager
+def deterministic(seed: int) -> Iterator[None]:
+    """Starts TensorFlow with deterministic kernels and float32 in full, which stay so as long as the process lives.
+
+    Inside, weights of a model that comes without are drawn from `seed`, and layers without a name are numbered as in a
+    new process. The generators of Python and NumPy go on afterwards as if nothing had been drawn.
+    """
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    # Layers without a name are numbered through a process; those of a model shall not depend on what came before it.
+    tf.config.list_logical_devices()
     keras.utils.clear_session(free_memory=False)
     tf_keras.backend.reset_uids()
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # the generator that Keras seeds
     keras.utils.set_random_seed(seed)
-    tf.config.list_logical_devices()
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 def platform() -> Platform:

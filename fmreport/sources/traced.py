@@ -25,6 +25,9 @@ T = TypeVar("T")
 PROBING_BATCH = 101
 """Images in the trace that lists layers: an unusual number, so that an axis that is no batch is not taken for one."""
 
+TOO_MUCH = "try another preprocess.size; if memory ran out, a smaller batch or fewer layers"
+UNREPEATABLE = "export the model without this operation: it would give other numbers each time"
+
 
 class TracedModel(ABC):
     """Traces the model into a graph: once to list layers, once for each function that is asked for."""
@@ -85,10 +88,9 @@ class TracedModel(ABC):
             try:
                 made = function(*(tf.constant(array, tf.float32) for array in arrays))
             except tf.errors.OpError as error:
-                raise SourceError(
-                    f"{self.identity.source} fails while it runs: {summary(error)}",
-                    fix="try another preprocess.size; if memory ran out, a smaller batch or fewer layers",
-                ) from error
+                told = summary(error)
+                fix = UNREPEATABLE if "determinis" in told else TOO_MUCH
+                raise SourceError(f"{self.identity.source} fails while it runs: {told}", fix=fix) from error
             found: T = tf.nest.map_structure(np.asarray, made)
             return found
 

@@ -64,6 +64,11 @@ def of_frozen(graph: Any, inputs: tuple[tf.TensorSpec, ...], outputs: tuple[str,
     return FlatGraph(bare, inputs, outputs, held, variables, weights, Places(graph).of)
 
 
+def draws(node: Any) -> bool:
+    """Whether an operation draws random numbers from a generator of its own."""
+    return {"seed", "seed2"} <= set(node.attr)
+
+
 def _places(before: Any, graph: Any, variables: Mapping[str, Variable]) -> Places:
     """Places in `graph`, which was `before` it was inlined; whether Keras 3 named the scopes, the variables tell."""
     scopes, layers = Places(before), Places(before, reopened=True)
@@ -105,7 +110,10 @@ def _variables(objects: Mapping[str, Any]) -> dict[str, Variable]:
 def _bare(graph: Any) -> Any:
     bare = type(graph)()
     bare.CopyFrom(graph)
-    for node in bare.node:
+    for place, node in enumerate(bare.node):
+        # What draws without a seed of its own gets the config's, and its place: deterministic kernels ask for one.
+        if draws(node) and not (node.attr["seed"].i or node.attr["seed2"].i):
+            node.attr["seed"].i, node.attr["seed2"].i = tf.compat.v1.get_seed(place)
         node.device = ""
         node.attr.pop("_output_shapes", None)
         # Gradients that functions brought along belong to graphs that are gone; what is computed has its own.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +14,7 @@ from fmreport.config import GraphSection
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import mend, summary
-from fmreport.sources.graph.flat import FlatGraph
+from fmreport.sources.graph.flat import FlatGraph, draws
 from fmreport.sources.graph.frames import LOOPS
 from fmreport.sources.graph.inlining import capture
 from fmreport.sources.graph.kinds import NORMS
@@ -49,7 +49,7 @@ class GraphModel(TracedModel):
         fed = [spec for spec in graph.inputs if spec.name not in self._flags]
         parameters = sum(variable.size for variable in graph.variables.values())
         identity = replace(identity, framework=f"tensorflow {tf.__version__}", parameters=parameters)
-        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), (*notes, *_of_batches(graph)))
+        super().__init__(identity, settled([0] * len(fed), fed, section.inputs), (*notes, *_told(graph)))
         self._graph, self._each = graph, section.ops
         if any(node.op in LOOPS for node in graph.graph.node):
             self.attributes = UNORDERED
@@ -94,24 +94,45 @@ class GraphModel(TracedModel):
         return self._graph.place(name) if scope == INSIDE else None
 
 
-def _of_batches(graph: FlatGraph) -> tuple[str, ...]:
-    """A note where normalisations run as in training."""
+def _told(graph: FlatGraph) -> Iterator[str]:
+    """A note where normalisations run as in training, and one where random numbers are drawn."""
+    reached = _reached(graph)
+    trained = sum(_is_trained(node, reached) for node in reached.values())
+    if trained:
+        yield f"batch normalisations by the statistics of the batch: {trained}; values depend on the images beside"
+    drawing = sum(map(draws, reached.values()))
+    if drawing:
+        yield f"operations that draw random numbers: {drawing}; values depend on the images before and beside"
+
+
+def _reached(graph: FlatGraph) -> dict[str, Any]:
+    """The nodes that the outputs need, by name."""
     nodes = {node.name: node for node in graph.graph.node}
-    found, seen = 0, set[str]()
-    waiting = [name.split(":")[0] for name in graph.outputs]
+    reached: dict[str, Any] = {}
+    waiting = [_operation(name) for name in graph.outputs]
     while waiting:
         name = waiting.pop()
-        if name in seen or name not in nodes:
-            continue
-        seen.add(name)
-        node = nodes[name]
-        read = [each.split(":")[0] for each in node.input if not each.startswith("^")]
-        reshaped = bool(read) and read[0] in nodes and nodes[read[0]].op == "Reshape"
-        found += node.op in NORMS and node.attr["is_training"].b and not reshaped
-        waiting += read
-    if not found:
-        return ()
-    return (f"batch normalisations by the statistics of the batch: {found}; values depend on the images beside",)
+        if name in nodes and name not in reached:
+            reached[name] = nodes[name]
+            waiting += _read(nodes[name])
+    return reached
+
+
+def _is_trained(node: Any, nodes: Mapping[str, Any]) -> bool:
+    if node.op not in NORMS or not node.attr["is_training"].b:
+        return False
+    first = next(iter(_read(node)), "")
+    # A group normalisation is written as one of a single image that was reshaped.
+    return first not in nodes or nodes[first].op != "Reshape"
+
+
+def _read(node: Any) -> list[str]:
+    """The operations whose results a node takes."""
+    return [_operation(each) for each in node.input if not each.startswith("^")]
+
+
+def _operation(tensor: str) -> str:
+    return tensor.partition(":")[0]
 
 
 def _is_flag(spec: tf.TensorSpec) -> bool:
