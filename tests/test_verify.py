@@ -64,11 +64,21 @@ def test_the_command_says_what_held_and_ends_with_its_code(run: Run, other: Path
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("held") == 4
     (other / "tables/layers.csv").write_bytes(b"tap\n")
-    done = fmreport("verify", str(other), "--json", cwd=other)
+    done = fmreport("verify", str(run.folder), str(other), "--json", cwd=other)
     assert done.returncode == 1
-    told = json.loads(done.stdout)
-    assert [check["verdict"] for check in told] == [HELD, HELD, FAILED, UNCHECKED]
-    assert "tables/layers.csv is not what the run wrote" in told[2]["details"][0]
+    whole, damaged = json.loads(done.stdout)
+    assert (whole["run"], damaged["run"]) == (str(run.folder), str(other))
+    assert {check["verdict"] for check in whole["checks"]} == {HELD}
+    assert [check["verdict"] for check in damaged["checks"]] == [HELD, HELD, FAILED, UNCHECKED]
+    assert "tables/layers.csv is not what the run wrote" in damaged["checks"][2]["details"][0]
+    done = fmreport("verify", str(other), str(run.folder), cwd=other)
+    assert done.returncode == 1
+    assert [
+        line.strip() for line in done.stdout.splitlines() if not line.startswith((" ", HELD, FAILED, UNCHECKED))
+    ] == [
+        str(other),
+        str(run.folder),
+    ]
     done = fmreport("verify", "nowhere", cwd=other)
     assert done.returncode == 2
     assert "nowhere is no run" in done.stderr

@@ -15,6 +15,7 @@ from fmreport.cli.console import Progress, RunFolder, app, err, out
 if TYPE_CHECKING:
     from fmreport.compare.comparison import Comparison
     from fmreport.gate.judging import Judgement
+    from fmreport.verification import Check
 
 VERDICTS = {"held": "green", "failed": "bold red", "unchecked": "yellow"}
 """The colour of each verdict of `verify`."""
@@ -22,7 +23,9 @@ VERDICTS = {"held": "green", "failed": "bold red", "unchecked": "yellow"}
 
 @app.command()
 def verify(
-    folder: RunFolder,
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders that `run` wrote.", show_default=False)
+    ],
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Measure again, from the same inputs, and compare the tables.")
     ] = False,
@@ -32,21 +35,28 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell whether a run is as it was written, and whether it still reproduces.
+    """Tell whether runs are as they were written, and whether they still reproduce.
 
     Exit code 0: all held; 1: something did not; 2: nothing failed, but something could not be checked.
     """
     from fmreport import pipeline, verification
 
-    checks = pipeline.verify(folder, rerun=rerun, inputs=inputs, watch=Progress())
-    if as_json:
-        typer.echo(json.dumps([asdict(check) for check in checks], indent=1, ensure_ascii=False))
-    else:
+    found: list[tuple[Path, list[Check]]] = []
+    for folder in folders:
+        checks = pipeline.verify(folder, rerun=rerun, inputs=inputs, watch=Progress())
+        found.append((folder, checks))
+        if as_json:
+            continue
+        if len(folders) > 1:
+            out.print(f"[bold]{escape(str(folder))}[/]")
         for check in checks:
             out.print(f"[{VERDICTS[check.verdict]}]{check.verdict:<9}[/] {escape(check.asked)}")
             for detail in check.details:
                 out.print(f"          {escape(detail)}")
-    raise typer.Exit(verification.exit_code(checks))
+    if as_json:
+        told = [{"run": str(folder), "checks": [asdict(check) for check in checks]} for folder, checks in found]
+        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
+    raise typer.Exit(verification.exit_code([check for _, checks in found for check in checks]))
 
 
 @app.command()

@@ -55,7 +55,7 @@ def _of_others(run: Run) -> Check:
         for path in expected.keys() & found.keys()
         if not _as_recorded(found[path], expected[path])
     ]
-    asked = f"{len(expected)} other files are as recorded"
+    asked = f"all {len(expected)} other files are as recorded"
     return Check(asked, FAILED if wrong else HELD, tuple(sorted(wrong)))
 
 
