@@ -15,6 +15,9 @@ from in_browser import CHROMIUM
 settings.register_profile("shared_machine", parent=settings(), deadline=None)
 settings.load_profile("shared_machine")
 
+# Graphs are made of very many objects that live long: to look through all of them often takes a tenth of the time.
+gc.set_threshold(20_000, 20, 20)
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
