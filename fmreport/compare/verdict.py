@@ -159,7 +159,7 @@ def _begun(tap: TapChange) -> str:
 def _facts(tap: TapChange) -> str:
     named: list[FactChange] = [fact for fact in tap.facts if not fact.handed_on]
     told = {fact.name: f"{fact.a or 'not known'} → {fact.b or 'not known'}" for fact in named}
-    words = {"type": "", "zeros": "zeros ", "shape": "shape ", "parameters": "parameters "}
+    words = {"type": "", "zeros": "zeros ", "zeros_reason": "why: ", "shape": "shape ", "parameters": "parameters "}
     kept = [f"{word}{told[name]}" for name, word in words.items() if name in told]
     return "; ".join(kept or [f"{name} {value}" for name, value in told.items()])
 
