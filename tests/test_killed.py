@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TRIES = 16
+TRIES = 8
 """At random moments of a whole run; `python tests/killing.py run FOLDER 1000` tries more often."""
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="there is no fork here")

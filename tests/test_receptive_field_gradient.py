@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from architectures import by_family
 from gradient_support import checked
 
 from fmreport.sources.facts.follow import follow
@@ -25,11 +26,6 @@ RESCALED = ("EfficientNet", "MobileNetV3")
 """They take pixel values; all others take what lies about zero."""
 SAMPLED = 4
 """Layers of each architecture, from its first to its last, at one position each."""
-FAMILIES = (
-    "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionResNetV2", "InceptionV3", "MobileNet", "MobileNetV2",
-    "MobileNetV3Small", "NASNetMobile", "ResNet50", "ResNet50V2", "VGG16", "Xception",
-)  # fmt: skip
-"""One architecture of every family; its others have more and wider blocks of the same kind."""
 SIZE = (76, 420)
 """A small image, long enough for the windows of the first half of an architecture to lie inside of it."""
 
@@ -54,14 +50,7 @@ def averaging(model: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in FAMILIES else pytest.param(name, marks=pytest.mark.thorough)
-        for name in NAMES
-        if not name.startswith(COMPILED)
-    ],
-)
+@pytest.mark.parametrize("name", by_family(name for name in NAMES if not name.startswith(COMPILED)))
 def test_no_gradient_reaches_beyond_a_window_and_each_fills_it(name: str) -> None:
     model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(*SIZE, 3))
     averaging(model)

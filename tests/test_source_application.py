@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from architectures import by_family
 from eager_walk import eager_walk, named
 
 from fmreport import config
@@ -39,7 +40,7 @@ def below(layer: Any) -> list[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(constructors()))
+@pytest.mark.parametrize("name", by_family(sorted(constructors())))
 def test_an_architecture_lists_all_layers_and_taps_all_convolutions(name: str) -> None:
     side = SMALLEST.get(name, 32)
     opened = open_source(settings(name, size=side))
