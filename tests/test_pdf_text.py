@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pdf_texts import poppler, words
 from run_data import SyntheticRun, TapSpec, make_run, with_target
@@ -144,6 +144,7 @@ def hostile_page(texts: list[str]) -> page.Page:
 
 
 @given(st.lists(HOSTILE_TEXT, min_size=PLACES, max_size=PLACES))
+@example(["very_long_name" * 25 + "<script>", *[""] * (PLACES - 1)])
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_written_stands_in_the_pdf_as_text(texts: list[str]) -> None:
     marked = [f"Qa{number}x{text}x{number}Zq" for number, text in enumerate(texts)]
