@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from in_browser import CHROMIUM
 settings.register_profile("shared_machine", parent=settings(), deadline=None)
 settings.load_profile("shared_machine")
 
+# Tests run in as many processes as there are cores: more threads would only get in each other's way.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 # Graphs are made of very many objects that live long: to look through all of them often takes a tenth of the time.
 gc.set_threshold(20_000, 20, 20)
 

@@ -26,7 +26,7 @@ def running(folder: Path, *options: str, **environment: str) -> subprocess.Popen
     folder.mkdir(parents=True)
     shutil.copy(CONFIG, folder)
     command = [sys.executable, "-m", "fmreport", "run", CONFIG.name, *options]
-    given = {**os.environ, **environment}
+    given = {name: value for name, value in os.environ.items() if name != "TF_NUM_INTRAOP_THREADS"} | environment
     return subprocess.Popen(command, cwd=folder, env=given, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
