@@ -79,7 +79,7 @@ def _is_local(state: State | None) -> bool:
 @pytest.mark.slow
 def test_what_a_changed_block_changes_are_the_windows_that_hold_it() -> None:
     # The larger ones have more and wider blocks of the same kind.
-    side = 64
+    side = 48
     model = keras.applications.ConvNeXtTiny(weights=None, include_top=False, input_shape=(side, side, 3))
     draw = np.random.default_rng(3)
     for weight in model.weights:

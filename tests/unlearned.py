@@ -24,7 +24,7 @@ from fmreport.records import IMAGE
 from fmreport.sources import Identity, TappableModel
 from fmreport.sources.keras_model import KerasModel
 
-SIDE, IMAGES, NETWORKS, RANDOMISED, SETS = 24, 12, 100, 3, 10
+SIDE, IMAGES, NETWORKS, RANDOMISED, SETS = 24, 12, 100, 3, 4
 GRIDS = ((24, 24, 6), (24, 24, 6), (12, 12, 12), (12, 12, 12), (6, 6, 12), (6, 6, 12), (12, 12, 6), (24, 24, 2))
 POSITIVE = (SUPPORTED, CONSISTENT)
 READ = ("progression", "readability", "selectivity", "dimension", "redundancy")
