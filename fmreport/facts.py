@@ -66,6 +66,8 @@ class ProbeFact:
     media_type: str = ""
     mask_bytes: int | None = None
     mask_media_type: str = ""
+    group: str = ""
+    """What the probe has in common with some others, such as its class; empty where nothing is declared."""
 
 
 @dataclass(frozen=True, slots=True)
