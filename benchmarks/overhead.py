@@ -61,7 +61,8 @@ class Bench:
         from fmreport.measures import load
 
         inputs = Inputs(self.size, self.batch, self.planes)
-        function = measuring(self.tappable, self.every if every else self.taps, load(names or self.names), inputs)
+        taps, measures = self.every if every else self.taps, load(names or self.names).values()
+        function = measuring(self.tappable, taps, measures, inputs)
         return lambda: function(self.images, *(self.beside if self.planes else ()))
 
     def textbook(self) -> Callable[[], object]:
@@ -86,7 +87,7 @@ def chosen(measures: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
     if measures == "all":
         return tuple(MEASURES), planes(MASKS)
-    return tuple(name for name in MEASURES if not load([name])[0].of_maps), ()
+    return tuple(name for name in MEASURES if not load([name])[name].of_maps), ()
 
 
 def keras_model(name: str) -> tuple[Any, Any]:
@@ -172,7 +173,7 @@ def probes_peak(count: int, measures: str) -> dict[str, float]:
     from PIL import Image
 
     from fmreport import config as settings
-    from fmreport import layers, pipeline, probes, sources
+    from fmreport import layers, opening, probes, sources
     from fmreport.extract import Extraction
     from fmreport.probes.scenes import Scenes
 
@@ -188,7 +189,7 @@ def probes_peak(count: int, measures: str) -> dict[str, float]:
         }
         config = settings.from_dict(data, folder)
         model = sources.open_source(config)
-        preprocess = pipeline.preprocessing(config, model)
+        preprocess = opening.preprocessing(config, model)
         taps = layers.select(config, model.inventory(preprocess.size)[1])
 
         def build() -> Callable[[], object]:

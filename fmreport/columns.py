@@ -24,7 +24,7 @@ BIN = explained(
 
 def described() -> dict[str, dict[str, Column]]:
     """Of every table that a run may have, each column that it may have, by name; what stands later counts."""
-    measures = load()
+    measures = load().values()
     of_channels, of_images, of_bins = (_sums(measures, per) for per in ("channel", "image", "bin"))
     of_layers = (*LAYERS, *INVENTORY)
     tables: dict[str, Iterable[Column]] = {

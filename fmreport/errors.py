@@ -22,6 +22,14 @@ class SourceError(FmreportError):
     """The model cannot be opened, or does not take what it is given."""
 
 
+class OutOfMemoryError(SourceError):
+    """The model's activations do not fit into memory."""
+
+
+class EngineError(FmreportError):
+    """Those who do the work cannot be reached, or cannot do it."""
+
+
 class SelectorError(FmreportError):
     """A layer selector asks for what the model does not have."""
 

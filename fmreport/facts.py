@@ -159,6 +159,8 @@ class Facts:
         """SHA-256 over what decides the run's results: two runs of one ID have the same tables."""
         content = asdict(self)
         content["config"] = {key: value for key, value in self.config.items() if key not in UNDECISIVE}
+        # Without a group as before there were groups, so that older runs keep their ID.
+        content["probes"] = [{k: v for k, v in probe.items() if v or k != "group"} for probe in content["probes"]]
         return digest({name: content[name] for name in DECISIVE})
 
 

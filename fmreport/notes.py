@@ -34,9 +34,10 @@ def channel_rule(config: Config, images: int, displayed: int) -> str:
 def of_measuring(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     """Values that are left out, and layers that could not be tapped."""
     notes = []
-    bad = tables.samples[tables.samples[["nan", "inf"]].sum(axis=1) > 0]
-    for tap, rows in bad.groupby("tap", sort=False):
-        nan, inf, probe = int(rows["nan"].sum()), int(rows["inf"].sum()), ", ".join(rows["probe"][:3])
+    rows = tables.rows.read(("probe", "tap", "nan", "inf"))
+    bad = rows[(rows["nan"] > 0) | (rows["inf"] > 0)]
+    for tap, some in bad.groupby("tap", sort=False):
+        nan, inf, probe = int(some["nan"].sum()), int(some["inf"].sum()), ", ".join(some["probe"][:3])
         notes.append(f"{nan} NaN and {inf} infinite values at {tap} are left out of every measure (on {probe})")
     layers_only = [layer for layer in inventory if layer.path]
     if silent := [layer for layer in layers_only if layer.reason and not layer.reason.startswith("an input")]:

@@ -147,8 +147,7 @@ def seeds(config: Config) -> dict[str, int]:
 
 def versions_of_measures() -> dict[str, int]:
     """Measures and analyses, and the version of what each computes."""
-    taken = zip(measures.MEASURES, measures.load(), strict=True)
-    made = analysis.load().items()
+    taken, made = measures.load().items(), analysis.load().items()
     return {name: each.version for name, each in taken} | {name: each.version for name, each in made}
 
 

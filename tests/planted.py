@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -96,11 +96,10 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Probe]:
-        for name, number in zip(self.names, self.numbers, strict=True):
-            image = np.full((1, 1, 3), number, np.float32)
-            self.alive(image)
-            yield Probe(name, image, name, "")
+    def __getitem__(self, place: int) -> Probe:
+        image = np.full((1, 1, 3), self.numbers[place], np.float32)
+        self.alive(image)
+        return Probe(self.names[place], image, self.names[place], "")
 
     def named(self, names: Sequence[str]) -> Numbers:
         """Those of that name, in that order."""
@@ -111,16 +110,15 @@ class Numbers:
 class Planes:
     """The `Scenes` of such images, of one pixel that is kept; probes take turns in the groups."""
 
-    names: tuple[str, ...]
+    group: Mapping[str, int]
     groups: int
     planes = ("kept", "edge", *COLOURS)
-    masked_groups, masked, place = 0, (), MappingProxyType({})
+    masked_groups, masked, drawn, place = 0, (), 0, MappingProxyType({})
     seed = 0
 
-    @property
-    def group(self) -> dict[str, int]:
-        """Of every probe."""
-        return {name: i % self.groups for i, name in enumerate(self.names)}
+    def only(self, names: Sequence[str]) -> Planes:
+        """The same, and knows of no other probes than these."""
+        return Planes({name: self.group[name] for name in names}, self.groups)
 
     def of(self, probe: Probe) -> np.ndarray:
         """The planes of a probe."""
@@ -141,7 +139,8 @@ def extraction(
     probes = Numbers.upto(count)
     if order is not None:
         probes = probes.named([f"p{i}" for i in order])
-    scenes = Planes(probes.names, groups) if groups else None
+    turns = {name: i % max(groups, 1) for i, name in enumerate(probes.names)}
+    scenes = Planes(turns, groups) if groups else None
     return Extraction(model, model.taps, probes, Preprocess((1, 1)), batch, scenes)  # type: ignore[arg-type]
 
 
@@ -178,10 +177,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Probe]:
-        for name in self.names:
-            number = int(name[1:])
-            yield Probe(name, self.images[number], name, "", self.masks[number])
+    def __getitem__(self, place: int) -> Probe:
+        name = self.names[place]
+        number = int(name[1:])
+        return Probe(name, self.images[number], name, "", self.masks[number])
 
     def named(self, names: Sequence[str]) -> Pictures:
         """Those of that name, in that order."""

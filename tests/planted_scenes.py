@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ class PlantedScenes:
     def __post_init__(self) -> None:
         names = [f"p{i}" for i in range(len(self.masks))]
         self.masked = tuple(name for name, mask in zip(names, self.masks, strict=True) if mask is not None)
+        self.drawn = len(self.masked)
         self.place = {name: place for place, name in enumerate(self.masked)}
         bare = [name for name in names if name not in self.place]
         self.group = {name: number for number, name in enumerate((*self.masked, *bare))}
@@ -37,6 +39,13 @@ class PlantedScenes:
         of_masks = ["mask", "prior", *shuffled, "shifted 1"] if self.masked else []
         self.shape = next((mask.shape for mask in self.masks if mask is not None), (4, 4))
         self.planes = ("kept", "edge", *of_masks, "red", "green", "blue")
+
+    def only(self, names: Sequence[str]) -> PlantedScenes:
+        """The same, and knows of no other probes than these."""
+        part = copy.copy(self)
+        part.place = {name: self.place[name] for name in names if name in self.place}
+        part.group = {name: self.group[name] for name in names}
+        return part
 
     def of(self, probe: Probe) -> np.ndarray:
         """The planes of a probe, whose image holds its number."""

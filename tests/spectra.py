@@ -18,7 +18,7 @@ MEASURES = ("counts", "moments", "detail")
 def sums(values: np.ndarray, *, careful: bool = False) -> dict[str, np.ndarray]:
     """What the graph gathers of one tap `(images, *spatial, C)`, image by image."""
     scene = Scene(tf.ones((len(values), 1, 1, 2)), ("kept", "edge"))
-    (made,) = gather(load(MEASURES), {"x": tf.constant(values)}, [("x",)], scene=scene, careful=careful)
+    (made,) = gather(tuple(load(MEASURES).values()), {"x": tf.constant(values)}, [("x",)], scene=scene, careful=careful)
     return {name: np.asarray(value) for name, value in made.items()}
 
 
@@ -26,7 +26,7 @@ def columns(values: np.ndarray, *, careful: bool = False) -> dict[str, np.ndarra
     """What a sample's row says of one tap, image by image."""
     made = sums(values, careful=careful)
     merged = {**made, "finite": made["finite"].sum(axis=1)}
-    return {name: derive(load(["detail"]), merged)[name] for name in NAMES}
+    return {name: derive(load(["detail"]).values(), merged)[name] for name in NAMES}
 
 
 NAMES = ("centroid", "centroid_share", "high_frequency", "total_variation")

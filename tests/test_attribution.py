@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Probe]:
-        for name in self.names:
-            draw = np.random.default_rng(int(name[1:]))
-            yield Probe(name, draw.uniform(0, 255, (SIDE, SIDE, 3)).astype(np.float32), name, "")
+    def __getitem__(self, place: int) -> Probe:
+        name = self.names[place]
+        draw = np.random.default_rng(int(name[1:]))
+        return Probe(name, draw.uniform(0, 255, (SIDE, SIDE, 3)).astype(np.float32), name, "")
 
     def named(self, names: Sequence[str]) -> Images:
         return Images(tuple(names))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from bit_reference import reference, weights
 
-from fmreport import config, pipeline
+from fmreport import config, opening, pipeline
 from fmreport.errors import SourceError
 from fmreport.probes import RECIPES, Preprocess
 from fmreport.sources import TappableModel, check, open_source
@@ -165,7 +165,7 @@ def test_a_standardised_convolution_can_be_saved_and_read() -> None:
 
 def test_npz_weights_take_minus_one_to_one_and_hub_modules_zero_to_one(tmp_path: Path) -> None:
     given = settings(tmp_path)
-    assert pipeline.preprocessing(given, open_source(given)).like == "bit"
+    assert opening.preprocessing(given, open_source(given)).like == "bit"
     pixels = np.arange(256, dtype=np.float32).repeat(3).reshape(16, 16, 3)
     for name, wanted in (("bit", (pixels - 127.5) / 127.5), ("bit_hub", pixels / 255)):
         made = Preprocess((16, 16), range=RECIPES[name].range, mean=RECIPES[name].mean, std=RECIPES[name].std)

@@ -130,7 +130,7 @@ def splits(draw: st.DrawFn) -> list[list[int]]:
 
 @given(splits(), st.integers(0, 2**32 - 1))
 def test_merged_parts_are_the_whole(parts: list[list[int]], seed: int) -> None:
-    sums = [s for measure in load() for s in measure.sums]
+    sums = [s for measure in load().values() for s in measure.sums]
     rng = np.random.default_rng(seed)
     values = {s.name: _random_sum(rng, s) for s in sums}
     merged = [merge(sums, {name: value[part] for name, value in values.items()}, axis=0) for part in parts]
@@ -142,7 +142,7 @@ def test_merged_parts_are_the_whole(parts: list[list[int]], seed: int) -> None:
 
 @given(splits(), st.integers(0, 2**32 - 1))
 def test_folded_parts_are_the_whole_bit_for_bit(parts: list[list[int]], seed: int) -> None:
-    sums = [s for measure in load() for s in measure.sums]
+    sums = [s for measure in load().values() for s in measure.sums]
     rng = np.random.default_rng(seed)
     values = {s.name: _random_sum(rng, s) for s in sums}
     again: dict[str, np.ndarray] = {}
@@ -196,7 +196,7 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     tables = whole()
     summary = summarise(pd.Series(list(activations())), tables.samples, tables.channels, tables.histograms)
     known = {table: set(found) for table, found in columns.described().items()}
-    of_maps = {s.name for measure in load() if measure.of_maps for s in measure.sums if s.per == "image"}
+    of_maps = {s.name for measure in load().values() if measure.of_maps for s in measure.sums if s.per == "image"}
     of_masks = {derived.column.name for derived in Regions.columns}
     assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks
     assert known["channels"] == set(tables.channels.columns)
@@ -241,7 +241,7 @@ def test_a_batch_fits_into_memory() -> None:
     assert batch_size(Planted(model.activations, batch=7), model.taps, memory_mb=1, probes=9) == 7
     with pytest.raises(SourceError, match="one image needs about 8 MB") as caught:
         batch_size(model, model.taps, memory_mb=7, probes=9)
-    assert "memory_mb larger" in caught.value.fix
+    assert "write memory_mb: 8" in caught.value.fix
 
 
 def test_an_image_is_never_alone_in_a_batch_that_memory_makes_larger() -> None:

@@ -31,9 +31,9 @@ def test_taps_measured_together_are_measured_alike() -> None:
     order = list(groups({name: (*values.shape, values.dtype.name) for name, values in made.items()}))
     assert ("signed", "relu/after", "silent") in order
     assert len(order) == 5
-    for group, sums in zip(order, gather(load(), tensors, order), strict=True):
+    for group, sums in zip(order, gather(tuple(load().values()), tensors, order), strict=True):
         for i, name in enumerate(group):
-            (alone,) = gather(load(), tensors, [(name,)])
+            (alone,) = gather(tuple(load().values()), tensors, [(name,)])
             for column, value in alone.items():
                 rows = sums[column].numpy()[4 * i : 4 * i + 4]
                 np.testing.assert_allclose(rows, value.numpy(), rtol=1e-6, atol=1e-5, err_msg=f"{name} {column}")
@@ -60,8 +60,8 @@ def test_groups_hold_every_tap_once_and_only_equals(drawn: list[tuple[tuple[int,
 def test_every_measure_declares_what_it_returns() -> None:
     planes = ("kept", "edge", "mask", "prior", "shuffled 1", "shifted 1", "red", "green", "blue")
     scene = Scene(tf.ones((6, 14, 10, len(planes))), planes)
-    (together,) = gather(load(), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene)
-    measures = load()
+    (together,) = gather(tuple(load().values()), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene)
+    measures = tuple(load().values())
     assert set(together) == {s.name for measure in measures for s in measure.sums}
     for measure in measures:
         for s in measure.sums:
@@ -74,8 +74,8 @@ def test_a_batch_says_of_an_image_what_it_says_alone(kind: str) -> None:
     """Branches are taken for a whole batch: what one image needs must not show in another."""
     values = KINDS[kind](np.random.default_rng(3), (4, 6, 5, 3)).astype(np.float32)
     values[0] = np.abs(values[0]) + 0.1
-    (together,) = gather(load(), {"x": tf.constant(values)}, [("x",)])
+    (together,) = gather(tuple(load().values()), {"x": tf.constant(values)}, [("x",)])
     for i, image in enumerate(values):
-        (alone,) = gather(load(), {"x": tf.constant(image[None])}, [("x",)])
+        (alone,) = gather(tuple(load().values()), {"x": tf.constant(image[None])}, [("x",)])
         for name, value in alone.items():
             np.testing.assert_allclose(together[name][i].numpy(), value[0].numpy(), rtol=1e-6, atol=1e-5, err_msg=name)

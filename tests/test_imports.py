@@ -31,6 +31,7 @@ STAGES = (
     "inventory",
     "blocks",
     "probes",
+    "opening",
     "measures",
     "extract",
     "notes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -220,7 +221,13 @@ class Flat:
     planes = ("kept", "edge", "red", "green", "blue")
     groups = 3
     group = {f"p{i}": i % 3 for i in range(9)}  # noqa: RUF012
-    masked, place = (), {}
+    drawn, masked, place = 0, (), {}
+
+    def only(self, names: Sequence[str]) -> Flat:
+        """The same, and knows of no other probes than these."""
+        part = Flat()
+        part.group = {name: self.group[name] for name in names}
+        return part
 
     def of(self, probe: Probe) -> np.ndarray:
         return np.ones((1, 1, 5), np.float32)

@@ -82,7 +82,7 @@ def histogram(values: np.ndarray) -> np.ndarray:
     """(BINS,) counts in ascending order, as the graph makes them."""
     import tensorflow as tf
 
-    (sums,) = gather(load(["distribution"]), {"x": tf.constant(values.reshape(1, -1, 1))}, [("x",)])
+    (sums,) = gather(tuple(load(["distribution"]).values()), {"x": tf.constant(values.reshape(1, -1, 1))}, [("x",)])
     return ascending(sums["count"].numpy())[0]
 
 

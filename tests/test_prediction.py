@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,11 @@ class Clouds:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Probe]:
-        for name in self.names:
-            noise = np.random.default_rng(int(name[1:])).normal(size=(SIDE, SIDE, 3))
-            smooth = gaussian_filter(noise, (3, 3, 0), mode="wrap")
-            yield Probe(name, (127 + 100 * smooth / np.abs(smooth).max()).astype(np.float32), name, "")
+    def __getitem__(self, place: int) -> Probe:
+        name = self.names[place]
+        noise = np.random.default_rng(int(name[1:])).normal(size=(SIDE, SIDE, 3))
+        smooth = gaussian_filter(noise, (3, 3, 0), mode="wrap")
+        return Probe(name, (127 + 100 * smooth / np.abs(smooth).max()).astype(np.float32), name, "")
 
     def named(self, names: Sequence[str]) -> Clouds:
         return Clouds(tuple(names))

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from hostile_graphs import edited
 
-from fmreport import config, pipeline
+from fmreport import config, opening
 from fmreport.errors import FmreportError
 from fmreport.records import Tap
 from fmreport.sources import TappableModel, open_source
@@ -33,7 +33,7 @@ def settings(path: Path, size: int | None = 32, **sections: Any) -> config.Confi
 def opened(path: Path, size: int | None = 32, **sections: Any) -> tuple[TappableModel, dict[str, Tap]]:
     given = settings(path, size, **sections)
     model = open_source(given)
-    taps = model.inventory(pipeline.preprocessing(given, model).size)[1]
+    taps = model.inventory(opening.preprocessing(given, model).size)[1]
     return model, {tap.name: tap for tap in taps}
 
 

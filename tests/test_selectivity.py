@@ -41,8 +41,9 @@ def gathered(values: np.ndarray, masks: np.ndarray) -> Evidence:
     labels = 1 + sum(region.astype(np.int32) << (i + 1) for i, region in enumerate(regions))
     shape = draw.shape(SIDE * SIDE)
     drawn, labelled = np.zeros((*shape, channels), np.float32), np.zeros(shape, np.int32)
-    draw.keep(drawn, values.reshape(count, -1, channels).astype(np.float32), range(count))
-    draw.keep(labelled, labels.reshape(count, -1), range(count))
+    for number in range(count):
+        for kept, rows in ((drawn, values.reshape(count, -1, channels)), (labelled, labels.reshape(count, -1))):
+            draw.keep(kept, draw.pick(rows[number], number), number, SIDE * SIDE)
     sums = {"t": {"drawn": drawn, "labels": labelled}}
     return Evidence(("t",), sums, np.ones(count, int), count, PLANES[: 2 + nulls], 0)
 

@@ -13,7 +13,7 @@ import pytest
 
 from fmreport import config
 from fmreport.errors import FmreportError, ProbeError, SourceError
-from fmreport.pipeline import preprocessing
+from fmreport.opening import preprocessing
 from fmreport.sources import TappableModel, open_source
 
 MODULE = """

@@ -28,7 +28,7 @@ second of what is read off a histogram, in which a value may fall into the next 
 @cache
 def of_images() -> tuple[Column, ...]:
     """The measures of one image, in the order of their registry."""
-    loaded = measures.load()
+    loaded = measures.load().values()
     sums = [each.column for measure in loaded for each in measure.sums if each.name in EXTREMES]
     derived = [each.column for measure in loaded for each in measure.columns if "sample" in each.levels]
     return tuple(column for column in (*derived, *sums) if column.name not in BY_THE_WAY)
@@ -37,12 +37,16 @@ def of_images() -> tuple[Column, ...]:
 @cache
 def of_masks() -> frozenset[str]:
     """Those that take a mask."""
-    return frozenset(each.column.name for measure in measures.load(("regions",)) for each in measure.columns)
+    return _columns("regions")
 
 
 @cache
 def _of_bins() -> frozenset[str]:
-    return frozenset(each.column.name for measure in measures.load(("distribution",)) for each in measure.columns)
+    return _columns("distribution")
+
+
+def _columns(measure: str) -> frozenset[str]:
+    return frozenset(each.column.name for each in measures.load((measure,))[measure].columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ measuring the probes in parts and merging equals measuring them whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -84,17 +84,17 @@ class Measure(Protocol):
         """Columns from merged sums (those of `counts` included), elementwise over their leading axes."""
 
 
-def load(names: Sequence[str] = tuple(MEASURES)) -> list[Measure]:
-    """The named measures, in the order of the registry."""
-    measures: list[Measure] = []
+def load(names: Sequence[str] = tuple(MEASURES)) -> dict[str, Measure]:
+    """The named measures by name, in the order of the registry."""
+    measures: dict[str, Measure] = {}
     for name, place in MEASURES.items():
         if name in names:
             module, _, attribute = place.partition(":")
-            measures.append(getattr(import_module(module), attribute)())
+            measures[name] = getattr(import_module(module), attribute)()
     return measures
 
 
-def derive(measures: Sequence[Measure], sums: Sums) -> dict[str, np.ndarray]:
+def derive(measures: Iterable[Measure], sums: Sums) -> dict[str, np.ndarray]:
     """Every measure's columns from merged sums; NaN where a value is undefined or float64 does not hold its squares."""
     held = {name: np.where(np.isinf(value), np.nan, value) for name, value in sums.items() if value.dtype.kind == "f"}
     with np.errstate(over="ignore", invalid="ignore"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +12,16 @@ LEAST, MOST = 1 << 10, 1 << 14
 """Positions of one tap in a half, where its images have so many: the fewest, however many channels there are, and the
 most, however few."""
 GOLDEN = (5**0.5 - 1) / 2
+FEW = 32
+"""Images of a half up to which their number is taken as it is; beyond it as the next power of two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
     """Positions from all images alike, in two halves: of the images 0, 2, 4, ... and of 1, 3, 5, ...
 
-    Every image writes to slots of its own, so that parts of the images, each kept alone, add up to the whole.
+    Every image writes to slots of its own, so that parts of the images, each kept alone, add up to the whole. The rule
+    stays the same while images are added, until they have doubled.
     """
 
     images: int
@@ -30,20 +32,27 @@ class Draw:
     def shape(self, positions: int) -> tuple[int, int]:
         """(2, slots): how much is kept of taps with so many positions."""
         every, each = self._rule(positions)
-        return 2, -(-self._half // every) * each
+        half = -(-self.images // 2)
+        return 2, -(-half // every) * each
 
-    def keep(self, kept: np.ndarray, rows: np.ndarray, numbers: Sequence[int]) -> None:
-        """Writes what is drawn of rows `(n, positions, ...)`, of images of these numbers, into `(2, slots, ...)`."""
-        positions = rows.shape[1]
-        every, each = self._rule(positions)
-        for row, number in zip(rows, numbers, strict=True):
-            turn, rest = divmod(number // 2, every)
-            if rest == 0:
-                kept[number % 2, turn * each : (turn + 1) * each] = row[self._places(number, positions)]
+    def holds(self, number: int, positions: int) -> bool:
+        """Whether anything is drawn from the image of this number."""
+        return number // 2 % self._rule(positions)[0] == 0
+
+    def pick(self, row: np.ndarray, number: int) -> np.ndarray:
+        """What is drawn of an image's positions `(positions, ...)`."""
+        picked: np.ndarray = row[self._places(number, len(row))]
+        return picked
+
+    def keep(self, kept: np.ndarray, picked: np.ndarray, number: int, positions: int) -> None:
+        """Writes what was picked of an image of so many positions into `(2, slots, ...)`."""
+        turn = number // 2 // self._rule(positions)[0]
+        kept[number % 2, turn * len(picked) : (turn + 1) * len(picked)] = picked
 
     @property
     def _half(self) -> int:
-        return -(-self.images // 2)
+        half = -(-self.images // 2)
+        return half if half <= FEW else 1 << (half - 1).bit_length()
 
     def _rule(self, positions: int) -> tuple[int, int]:
         """(every, each): from every so manieth image of a half, so many positions each."""

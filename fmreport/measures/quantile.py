@@ -68,7 +68,7 @@ class Search:
     """
 
     def __init__(self, channels: int, bits: int) -> None:
-        self._bits = bits
+        self.bits = bits
         self.low = np.zeros(channels, np.int64)
         self.shift = BITS - bits
         self._rank: np.ndarray | None = None
@@ -85,7 +85,7 @@ class Search:
         at = np.argmax(up_to >= self._rank[:, None], axis=1)[:, None]
         self._rank = self._rank - (np.take_along_axis(up_to - counts, at, axis=1))[:, 0]
         self.low = self.low + (at[:, 0] << self.shift)
-        self.shift = max(self.shift - self._bits, 0)
+        self.shift = max(self.shift - self.bits, 0)
 
     @property
     def values(self) -> np.ndarray:

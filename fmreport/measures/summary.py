@@ -15,6 +15,8 @@ from fmreport.measures.treves_rolls import SOURCE
 from fmreport.measures.zeros import IDLE, NEAR_SILENT
 from fmreport.records import Column, explained
 
+SAMPLED = ("tap", "population_sparseness", *(s.name for s in Regions.sums))
+"""Columns of `samples` that are pooled, as far as a run has them."""
 STATES = ("silent", "near_silent", "always_on", "constant")
 
 COLUMNS = (
@@ -66,7 +68,7 @@ def summarise(taps: pd.Series, samples: pd.DataFrame, channels: pd.DataFrame, hi
 
 
 def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.DataFrame) -> dict[str, object]:
-    measures = load()
+    measures = tuple(load().values())
     per_channel = [s for measure in measures for s in measure.sums if s.per == "channel"]
     sums = merge(per_channel, {s.name: channels[s.name].to_numpy()[None] for s in per_channel}, axis=1)
     derived = derive(measures, sums)

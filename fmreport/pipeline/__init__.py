@@ -1,6 +1,6 @@
 """run, render, check, layers, verify, diff, gate: the stages in order, nothing else."""
 
-from fmreport.pipeline.asking import check, listing, preprocessing
+from fmreport.pipeline.asking import check, listing
 from fmreport.pipeline.comparing import Difference, diff, differences
 from fmreport.pipeline.gating import gate
 from fmreport.pipeline.rendering import making, render
@@ -19,7 +19,6 @@ __all__ = (
     "gate",
     "listing",
     "making",
-    "preprocessing",
     "render",
     "run",
     "telling",

@@ -12,17 +12,15 @@ from fmreport import (
 from fmreport.config import Config
 from fmreport.errors import FmreportError, ProbeError, RenderError, SelectorError
 from fmreport.inventory import Inventory
+from fmreport.opening import known_recipe, preprocessing
 from fmreport.report import theme
 from fmreport.report.listing import Listing
-
-KNOWN_RECIPES = {"bit": "bit"}
-"""The recipe of every model of a kind; those of TensorFlow Hub differ from module to module."""
 
 
 def check(config: Config) -> None:
     """Raises one error with everything that can be known to be wrong without the model's framework."""
     problems: list[FmreportError] = []
-    for step in (check_template, _check_probes, _known_recipe, sources.check):
+    for step in (check_template, _check_probes, known_recipe, sources.check):
         try:
             step(config)
         except FmreportError as error:
@@ -45,31 +43,6 @@ def listing(config: Config) -> Listing:
         # The list is what its reader needs to mend the selector, so it is given all the same.
         inventory = Inventory(found, taps, frozenset(), size, error)
     return Listing(config.name, model.identity, inventory)
-
-
-def preprocessing(config: Config, model: sources.TappableModel) -> probes.Preprocess:
-    """The config's preprocessing, completed by what the model is known to need."""
-    image, known = model.image_input, _known_recipe(config)
-    made = probes.resolve(config.preprocess, default_like=known, model_size=image.size, model_channels=image.channels)
-    if image.bounds is not None:
-        try:
-            made.check_integers(*image.bounds)
-        except ProbeError as error:
-            raise ProbeError(f"{config.where('preprocess')}: preprocess: {error}", fix=error.fix) from error
-    return made
-
-
-def _known_recipe(config: Config) -> str | None:
-    """The recipe that the model is known to need; raises where the config names an unknown one or an unknown model."""
-    try:
-        if config.preprocess.like is not None:
-            probes.recipe(config.preprocess.like)
-        if config.model.kind == "application":
-            return probes.recipe_for_application(config.model.name)
-        return KNOWN_RECIPES.get(config.model.kind)
-    except ProbeError as error:
-        at = ("model", "name") if config.preprocess.like is None else ("preprocess", "like")
-        raise ProbeError(f"{config.where(*at)}: {error}", fix=error.fix) from error
 
 
 def displayed_of(config: Config, names: Sequence[str]) -> tuple[str, ...]:

@@ -15,12 +15,10 @@ from fmreport import (
     attribution,
     dates,
     environment,
-    layers,
     notes,
     probes,
     recording,
     sources,
-    target,
     tiles,
 )
 from fmreport import config as settings
@@ -30,12 +28,13 @@ from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
 from fmreport.environment import one_thread
 from fmreport.errors import SourceError
-from fmreport.extract import Advance, Extraction, Tables, batch_size, choose
+from fmreport.extract import Advance, Extraction, Feed, Tables, ahead, batch_size, choose, decoders
 from fmreport.facts import Facts
 from fmreport.gate import baseline
 from fmreport.inventory import inventory_table, layers_table
-from fmreport.measures.summary import summarise
-from fmreport.pipeline.asking import check_template, displayed_of, preprocessing
+from fmreport.measures.summary import SAMPLED, summarise
+from fmreport.opening import Opened, opened
+from fmreport.pipeline.asking import check_template, displayed_of
 from fmreport.pipeline.rendering import TEMPLATES, copy, write_report
 from fmreport.probes.scenes import Scenes
 from fmreport.recording import Timed, Unwatched, Watch
@@ -75,15 +74,10 @@ def run(
             probe_set = probes.collect(config.probes, config.folder, advance=advance)
             displayed = displayed_of(config, probe_set.names)
         with watch.stage("Opening the model") as advance:
-            model = sources.open_source(config, advance)
-            _check_controls(config, model)
-            preprocess = preprocessing(config, model)
-            inventory, all_taps = model.inventory(preprocess.size)
-            taps = layers.select(config, all_taps)
-            decided = target.resolve(config, all_taps)
-        batch = batch_size(model, taps, memory_mb=config.memory_mb, probes=len(probe_set), wanted=config.batch)
-        scenes = Scenes(probe_set, preprocess, seed=config.seed)
-        extraction = Extraction(model, taps, probe_set, preprocess, batch, scenes, target=decided)
+            it = opened(config, advance)
+            _check_controls(config, it.model)
+        scenes = Scenes(probe_set, it.preprocess, seed=config.seed)
+        extraction = _extraction(config, it, probe_set, scenes)
         with watch.stage("Measuring") as advance:
             tables = extraction.measure(displayed, advance)
         dissected = _dissected(extraction, config, watch)
@@ -98,26 +92,26 @@ def run(
             release=config.release,
             title=config.title,
             config=config.resolved(),
-            model=asdict(model.identity),
-            preprocess=preprocess.describe(),
+            model=asdict(it.model.identity),
+            preprocess=it.preprocess.describe(),
             probes=probe_set.facts,
             displayed=displayed,
             channel_rule=notes.channel_rule(config, len(probe_set), len(displayed)),
             versions=environment.versions(),
-            target=decided.sentence if decided else "",
-            score=decided.score if decided else "",
+            target=it.target.sentence if it.target else "",
+            score=it.target.score if it.target else "",
             notes=(
                 *probe_set.notes,
-                *model.notes,
+                *it.model.notes,
                 *notes.of_masks(scenes.ignored),
-                *notes.of_measuring(tables, inventory),
+                *notes.of_measuring(tables, it.inventory),
                 *readability.unread(evidence),
                 *attributed,
             ),
             date=date,
             command=recording.command(config),
-            inputs=recording.inputs(config, model.identity, sources.own_code(config)),
-            taps=tuple(tap.name for tap in taps),
+            inputs=recording.inputs(config, it.model.identity, sources.own_code(config)),
+            taps=tuple(tap.name for tap in it.taps),
             measures=recording.versions_of_measures(),
             columns=recording.meanings(),
             seeds=recording.seeds(config),
@@ -126,8 +120,8 @@ def run(
             repository=environment.repository(config.folder),
             licences=recording.licences(config),
         )
-        listed = layers_table(taps, preprocess.size)
-        _write_tables(draft, tables, listed, inventory)
+        listed = layers_table(it.taps, it.preprocess.size)
+        _write_tables(draft, tables, listed, it.inventory)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
         controls = [(_evidence(each, extraction), _summary(listed, each)) for each in randomised]
@@ -136,8 +130,20 @@ def run(
             copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
             write_report(draft, facts, advance)
-        draft.write_execution(recording.execution(config, destination, batch=batch, timed=timed))
+        draft.write_execution(recording.execution(config, destination, batch=extraction.batch, timed=timed))
     return Run.open(destination)
+
+
+def _extraction(config: Config, it: Opened, probe_set: probes.ProbeSet, scenes: Scenes) -> Extraction:
+    """What a process needs, within the memory that the config allows."""
+    memory, size = config.memory_mb, it.preprocess.size
+    batch = batch_size(it.model, it.taps, memory_mb=memory, probes=len(probe_set), wanted=config.batch)
+    shapes = [(*size, it.model.image_input.channels or 3), scenes.shape]
+    feed = Feed(
+        threads=decoders((fact.size for fact in probe_set.facts), memory_mb=memory),
+        ahead=ahead(shapes, batch=batch, memory_mb=memory),
+    )
+    return Extraction(it.model, it.taps, probe_set, it.preprocess, batch, scenes, target=it.target, feed=feed)
 
 
 def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory: Sequence[Layer]) -> None:
@@ -151,7 +157,7 @@ def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory:
 
 
 def _summary(listed: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    return summarise(listed["tap"], tables.samples, tables.channels, tables.histograms)
+    return summarise(listed["tap"], tables.rows.read(SAMPLED), tables.channels, tables.histograms)
 
 
 def _check_controls(config: Config, model: sources.TappableModel) -> None:
@@ -170,8 +176,8 @@ def _randomised(extraction: Extraction, config: Config, displayed: Sequence[str]
     made, count = [], config.controls.randomised
     for number in range(1, count + 1):
         seed = config.seed * MODELS + number
-        with watch.stage(f"Control {number} of {count}") as advance, extraction.model.randomised(seed):
-            made.append(extraction.measure(displayed, advance))
+        with watch.stage(f"Control {number} of {count}") as advance:
+            made.append(extraction.measure(displayed, advance, control=seed))
     return made
 
 

@@ -101,6 +101,11 @@ class ProbeSet(Sequence[Probe]):
         """The probes' names, in order, each once."""
         return tuple(fact.name for fact in self.facts)
 
+    @property
+    def masks(self) -> list[tuple[str, str]]:
+        """Of each probe its mask's SHA-256 and how the mask is read."""
+        return [(fact.mask_sha256, repr(file.meaning)) for fact, file in zip(self.facts, self.files, strict=True)]
+
     def __len__(self) -> int:
         return len(self.facts)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from skimage.filters import sobel
@@ -45,12 +48,17 @@ class Scenes:
     def __init__(self, probes: ProbeSet, preprocess: Preprocess, *, seed: int = 0) -> None:
         """Reads the masks of `BANK` probes, spread evenly over those that have one; all, where one of these is none."""
         self._preprocess, self.seed = preprocess, seed
+        self.place: Mapping[str, int]
+        """The number of each probe among those with masks."""
+        self.group: Mapping[str, int]
         having = tuple(fact.name for fact in probes.facts if fact.has_mask)
         self.masked, bank = having, self._read(probes, _spread(having))
         if not all(map(_tells, bank.values())):
             # Then any may be.
             self.masked = tuple(probe.name for probe in probes.named(having) if _tells(self._mask(probe)))
             bank = self._read(probes, _spread(self.masked))
+        self.drawn = len(self.masked)
+        """Of all probes, how many have masks."""
         self.place = {name: place for place, name in enumerate(self.masked)}
         self.ignored = tuple(name for name in having if name not in self.place)
         self._bank = {name: mask == 1 for name, mask in bank.items()}
@@ -71,12 +79,28 @@ class Scenes:
         """Of the planes of one probe."""
         return (*self._preprocess.size, len(self.planes))
 
+    def only(self, names: Sequence[str]) -> Scenes:
+        """The same, and knows of no other probes than these."""
+        part = copy.copy(self)
+        part.place = {name: self.place[name] for name in names if name in self.place}
+        part.group = {name: self.group[name] for name in names}
+        part.masked = tuple(part.place)
+        return part
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the planes of its probes beside these themselves, ready for JSON."""
+        bank = hashlib.sha256(repr(tuple(self._bank)).encode())
+        for mask in self._bank.values():
+            bank.update(np.packbits(mask).tobytes())
+        kept = {"bank": bank.hexdigest(), "planes": list(self.planes), "seed": self.seed}
+        return kept | {"place": list(self.place.items()), "group": list(self.group.items())}
+
     def of(self, probe: Probe) -> np.ndarray:
         """The planes of a probe."""
         rgb = self._preprocess.placed(probe.image)
         mask = self._mask(probe)
         planes = [mask != IGNORED, _sobel(rgb @ LUMA)]
-        if self.masked:
+        if "mask" in self.planes:
             planes += self._masks(probe, mask == 1)
         return np.stack([*planes, *np.moveaxis(rgb, -1, 0)], axis=-1).astype(np.float32)
 
@@ -108,9 +132,11 @@ class Scenes:
 
 
 def _spread(names: Sequence[str]) -> list[str]:
-    """`BANK` of these, at most, evenly spread."""
-    places = np.unique(np.linspace(0, len(names) - 1, min(BANK, len(names))).astype(int))
-    return [names[place] for place in places]
+    """`BANK` of these, at most, evenly spread; of more, the same ones until they have doubled."""
+    if len(names) <= BANK:
+        return list(names)
+    among = 1 << (len(names).bit_length() - 1)
+    return [names[place] for place in range(0, among, among // BANK)]
 
 
 def _tells(mask: np.ndarray) -> bool:

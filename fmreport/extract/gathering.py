@@ -1,0 +1,108 @@
+"""What the images of one shard leave of one tap: rows, sums over images, and drawn positions.
+
+Arrays are called `KIND/SUM`. The kinds are `row`, `(n,)` of each image, columns included; `bin`; `channel` and
+`unseen`, `(C,)` over all images and over those whose maps are not shown; `group` and `whole`, `(groups, ...)` over the
+images of each of the shard's groups, or over all; `place`, `(k, each, ...)` drawn positions, and `positions`, of how
+many they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fmreport.extract.function import Parts
+from fmreport.extract.working import Arrays
+from fmreport.measures import Measure, Sum, derive, fold, merge
+from fmreport.measures.draw import Draw
+from fmreport.probes.scenes import Scenes
+
+
+class Gathering:
+    """One tap in one shard, batch by batch; `measures` by their names."""
+
+    def __init__(
+        self, measures: Mapping[str, Measure], draw: Draw, scenes: Scenes | None, *, shown: frozenset[str]
+    ) -> None:
+        self._measures, self._draw, self._scenes, self._shown = measures, draw, scenes, shown
+        self._groups = [] if scenes is None else groups_of(scenes)
+        self._rows: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        self._bins: Parts = {}
+        self._channels: Parts = {}
+        self._unseen: Parts = {}
+        self._grouped: dict[str, Parts] = {"group": {}, "whole": {}}
+        self._places: defaultdict[str, list[np.ndarray]] = defaultdict(list)
+        self._positions: dict[str, int] = {}
+
+    def add(self, names: Sequence[str], parts: Parts) -> None:
+        """Adds the sums of a batch, `(batch, ...)`; those beyond the names are of what fills it up."""
+        n = len(names)
+        parts = {name: value[:n] for name, value in parts.items()}
+        empty = parts["finite"] == 0
+        parts |= {name: np.where(empty, np.float64(np.nan), parts[name]) for name in ("minimum", "maximum")}
+        per_channel = sums(self._measures, "channel")
+        self._add_rows(parts, per_channel)
+        for s in sums(self._measures, "bin"):
+            if s.name in parts:
+                self._bins[s.name] = self._bins.get(s.name, 0) + parts[s.name].sum(axis=0, dtype=np.int64)
+        self._channels = fold(per_channel, self._channels, parts)
+        unseen = np.array([name not in self._shown for name in names])
+        if unseen.any():
+            self._unseen = fold(per_channel, self._unseen, {s.name: parts[s.name][unseen] for s in per_channel})
+        if self._scenes is not None:
+            self._add_grouped(self._scenes, names, parts)
+
+    def pieces(self) -> dict[str, Arrays]:
+        """The arrays of each measure, by the measures' names."""
+        return {name: self._of(measure) for name, measure in self._measures.items()}
+
+    def _add_rows(self, parts: Parts, per_channel: Sequence[Sum]) -> None:
+        rows = {**parts, **merge(per_channel, parts, axis=1)}
+        kept = [s.name for s in (*per_channel, *sums(self._measures, "image")) if s.name in rows]
+        derived = derive(tuple(self._measures.values()), rows)
+        columns = [d.column.name for m in self._measures.values() for d in m.columns if "sample" in d.levels]
+        for name, value in [(s, rows[s]) for s in kept] + [(c, derived[c]) for c in columns if c in derived]:
+            self._rows[name].append(np.asarray(value))
+
+    def _add_grouped(self, scenes: Scenes, names: Sequence[str], parts: Parts) -> None:
+        at = {"group": [self._groups.index(scenes.group[name]) for name in names], "whole": [0] * len(names)}
+        counts = {"group": len(self._groups), "whole": 1}
+        for per, grouped in self._grouped.items():
+            for name in (s.name for s in sums(self._measures, per) if s.name in parts):
+                if name not in grouped:
+                    dtype = np.result_type(parts[name], np.float64)
+                    grouped[name] = np.zeros((counts[per], *parts[name].shape[1:]), dtype)
+                np.add.at(grouped[name], at[per], parts[name])
+        numbers = [(row, scenes.place[name]) for row, name in enumerate(names) if name in scenes.place]
+        for name in (s.name for s in sums(self._measures, "place") if s.name in parts):
+            rows = parts[name]
+            self._positions[name] = rows.shape[1]
+            # Of none, for its shape and format.
+            self._places[name].append(np.empty((0, *self._draw.pick(rows[0], 0).shape), rows.dtype))
+            drawn = ((row, number) for row, number in numbers if self._draw.holds(number, rows.shape[1]))
+            self._places[name] += [self._draw.pick(rows[row], number)[None] for row, number in drawn]
+
+    def _of(self, measure: Measure) -> Arrays:
+        taken = [s.name for s in measure.sums]
+        columns = [d.column.name for d in measure.columns if "sample" in d.levels]
+        made: Arrays = {
+            f"row/{name}": np.concatenate(self._rows[name]) for name in (*taken, *columns) if name in self._rows
+        }
+        kinds = {"bin": self._bins, "channel": self._channels, "unseen": self._unseen, **self._grouped}
+        made |= {f"{kind}/{name}": held[name] for kind, held in kinds.items() for name in taken if name in held}
+        for name in (name for name in taken if name in self._places):
+            made[f"place/{name}"] = np.concatenate(self._places[name])
+            made[f"positions/{name}"] = np.array(self._positions[name])
+        return made
+
+
+def sums(measures: Mapping[str, Measure], per: str) -> list[Sum]:
+    """What the measures gather per channel, image, bin, group, ..., in their order."""
+    return [s for measure in measures.values() for s in measure.sums if s.per == per]
+
+
+def groups_of(scenes: Scenes) -> list[int]:
+    """The groups that a shard's images belong to, each once, in the order of the images."""
+    return list(dict.fromkeys(scenes.group.values()))

@@ -1,0 +1,60 @@
+"""The task of the measuring pass: every measure of every tap on the images of a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from fmreport.extract.function import DECIDING
+from fmreport.extract.gathering import Gathering
+from fmreport.extract.shards import Shard
+from fmreport.extract.working import Made, Step, Task
+from fmreport.measures import load
+
+if TYPE_CHECKING:
+    from fmreport.extract.extraction import Extraction
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Its pieces are measures, by their names."""
+
+    pieces: tuple[str, ...]
+    shown: frozenset[str] = frozenset()
+    """Probes that are left out where channels are chosen."""
+    control: int | None = None
+
+    def only(self, pieces: Sequence[str]) -> Task:
+        """Of some measures."""
+        return replace(self, pieces=tuple(pieces))
+
+    def identity(self, piece: str, shard: Shard) -> dict[str, Any]:
+        """A measure of single values depends on the images alone, one of maps also on what they are compared with."""
+        (measure,) = load([piece]).values()
+        seen = {"measure": piece, "version": measure.version, "control": self.control}
+        seen["images"] = [fact.sha256 for fact in shard.probes.facts]
+        seen["shown"] = [name in self.shown for name in shard.probes.names]
+        if measure.of_maps and shard.scenes is not None:
+            seen["scenes"] = shard.scenes.identity()
+            seen["masks"] = shard.probes.masks
+        # The image itself is a tap where there are scenes.
+        return {**seen, "image": shard.scenes is not None}
+
+    def work(self, extraction: Extraction, shard: Shard, step: Step) -> Made:
+        """All images of a shard, in batches."""
+        taken = {name: m for name, m in extraction.measures.items() if name in (*self.pieces, *DECIDING)}
+        measured = extraction.measured(tuple(taken))
+        taps, draw = extraction.measured_taps, extraction.draw
+        gatherings = [Gathering(taken, draw, shard.scenes, shown=self.shown) for _ in taps]
+        for names, arrays in extraction.batches(shard.probes, shard.scenes):
+            by_tap = measured(*arrays)
+            for tap, gathering in zip(taps, gatherings, strict=True):
+                gathering.add(names, by_tap[tap.name])
+            step(len(names))
+        made: Made = {piece: {} for piece in self.pieces}
+        for place, gathering in enumerate(gatherings):
+            for piece, arrays_of in gathering.pieces().items():
+                if piece in made:
+                    made[piece] |= {f"{place}/{key}": value for key, value in arrays_of.items()}
+        return made

@@ -1,0 +1,61 @@
+"""How much is held at once: images in a batch, images that are prepared ahead, files that are decoded side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from fmreport.errors import SourceError
+from fmreport.probes.pool import cores
+from fmreport.records import Tap
+from fmreport.sources import TappableModel
+
+LIVE_TENSORS = 8
+"""A forward pass keeps about so many tensors as large as its largest at once."""
+SMALLEST_BATCH = 2
+"""One image alone is computed by other kernels than several are, which round otherwise; from two on, an image gives the
+same bits however many are in its batch."""
+LARGEST_BATCH = 4
+"""More images at once make a CPU no faster, and their maps leave its caches."""
+PREPARED = 8
+"""Images that are prepared ahead may take one in so many parts of the memory, and so may files that are decoded."""
+DECODING = 24
+"""Bytes that a pixel takes while its file is decoded: two copies of three colours in float32."""
+
+
+def batch_size(
+    model: TappableModel, taps: Sequence[Tap], *, memory_mb: int, probes: int, wanted: int | None = None
+) -> int:
+    """Images per batch: what the model takes, else what is wanted, else what keeps the activations under `memory_mb`.
+
+    It is two at least, unless the memory allows one alone: that many decide how numbers are rounded.
+    """
+    if model.batch is not None:
+        return model.batch
+    largest = max(taps, key=lambda tap: tap.elements)
+    per_image = 4 * LIVE_TENSORS * largest.elements
+    most = memory_mb * 2**20 // per_image
+    if not most:
+        raise SourceError(
+            f"one image needs about {per_image / 2**20:,.0f} MB for its activations ({largest.name} alone holds "
+            f"{largest.elements:,} values), and memory_mb allows {memory_mb:,}",
+            fix=f"write memory_mb: {math.ceil(per_image / 2**20)} if the machine has it, or a smaller preprocess.size",
+        )
+    if wanted is not None:
+        return max(SMALLEST_BATCH, min(wanted, probes))
+    return min(most, max(SMALLEST_BATCH, min(LARGEST_BATCH, probes)))
+
+
+def ahead(shapes: Iterable[tuple[int, ...]], *, batch: int, memory_mb: int) -> int:
+    """Images of float32 arrays of these shapes that are prepared while the model works: two batches, memory allowing.
+
+    One at least.
+    """
+    per_image = 4 * sum(math.prod(shape) for shape in shapes)
+    return max(1, min(2 * batch, memory_mb * 2**20 // PREPARED // per_image))
+
+
+def decoders(sizes: Iterable[tuple[int, int]], *, memory_mb: int) -> int:
+    """Files of these sizes (H, W) in pixels that are decoded at once: as many as there are cores, memory allowing."""
+    largest = max((height * width for height, width in sizes), default=1)
+    return max(1, min(cores(), memory_mb * 2**20 // PREPARED // (DECODING * largest)))

@@ -1,0 +1,127 @@
+"""What is done with every shard, and who does it: the small interface between stages and engines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fmreport.errors import OutOfMemoryError
+from fmreport.extract.memory import SMALLEST_BATCH
+from fmreport.extract.shards import Shard
+
+if TYPE_CHECKING:
+    from fmreport.extract.extraction import Extraction
+
+Arrays = dict[str, np.ndarray]
+Made = dict[str, Arrays]
+"""What a task made of a shard: arrays by name, by the task's pieces."""
+Advance = Callable[[int, int], None]
+"""Is called with (done, total)."""
+Step = Callable[[int], None]
+"""Is called with the number of images that were just worked on."""
+
+
+class Task(Protocol):
+    """What is done with each shard alone. Its results depend on nothing but itself, the model and the shard."""
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """Parts of its result that can be made without the others."""
+
+    @property
+    def control(self) -> int | None:
+        """Seed of the order into which the weights are brought for it; None: the model's own."""
+
+    def only(self, pieces: Sequence[str]) -> Task:
+        """The task that makes some of the pieces."""
+
+    def identity(self, piece: str, shard: Shard) -> dict[str, Any]:
+        """All of the task and the shard that decides a piece, ready for JSON."""
+
+    def work(self, extraction: Extraction, shard: Shard, step: Step) -> Made:
+        """Its pieces of a shard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task, or some pieces of it, on one shard."""
+
+    task: Task
+    shard: Shard
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a job."""
+
+    shard: Shard
+    made: Made
+    seconds: float = 0.0
+    """That it took; 0 where nothing was computed."""
+
+
+class Engine(Protocol):
+    """Whoever works on shards."""
+
+    def work(self, jobs: Iterable[Job], step: Step) -> Iterator[Done]:
+        """Each job's result when it is there, in any order; jobs of one call have one `control`.
+
+        Few jobs are taken ahead of the first that is not done yet, so that memory does not grow with their number.
+        """
+
+
+def in_order(done: Iterable[Done]) -> Iterator[Done]:
+    """Results by the numbers of their shards, from 0; what comes too early waits."""
+    early: dict[int, Done] = {}
+    number = 0
+    for each in done:
+        early[each.shard.number] = each
+        while number in early:
+            yield early.pop(number)
+            number += 1
+
+
+class InProcess:
+    """Works here, on one shard after another."""
+
+    def __init__(self, extraction: Extraction, say: Callable[[str], None] = lambda text: None) -> None:
+        self._extraction, self._say = extraction, say
+
+    def work(self, jobs: Iterable[Job], step: Step) -> Iterator[Done]:
+        """In the order of the jobs."""
+        with ExitStack() as permuted:
+            control = None
+            for job in jobs:
+                if job.task.control != control:
+                    permuted.close()
+                    control = job.task.control
+                    if control is not None:
+                        permuted.enter_context(self._extraction.model.randomised(control))
+                start = time.monotonic()
+                made = self._made(job, step)
+                yield Done(job.shard, made, time.monotonic() - start)
+
+    def _made(self, job: Job, step: Step) -> Made:
+        """The job's result; where memory does not suffice, by smaller batches from now on."""
+        while True:
+            stepped: list[int] = []
+
+            def steps(images: int, stepped: list[int] = stepped) -> None:
+                stepped.append(images)
+                step(images)
+
+            try:
+                return job.task.work(self._extraction, job.shard, steps)
+            except OutOfMemoryError as error:
+                smaller = self._extraction.batch // 2
+                if self._extraction.model.batch is not None or smaller < SMALLEST_BATCH:
+                    raise
+                # Its images are worked on again.
+                step(-sum(stepped))
+                self._extraction = replace(self._extraction, batch=smaller)
+                self._say(f"{error}; from now on {smaller} images at a time, where it was {2 * smaller}")
