@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fmreport import analysis, columns, measures
-from fmreport.config import Config
+from fmreport.config import UNDECIDING, Config
 from fmreport.config.base import portable
 from fmreport.extract import Advance
 from fmreport.facts import FileFact, InputFact
@@ -30,6 +31,9 @@ class Watch(Protocol):
     def stage(self, title: str) -> AbstractContextManager[Advance]:
         """One stage, from beginning to end of the context; what it yields is called with (done, total)."""
 
+    def say(self, text: str) -> None:
+        """Something that a user should know while it happens."""
+
 
 class Unwatched:
     """Follows nothing."""
@@ -38,6 +42,9 @@ class Unwatched:
     def stage(self, title: str) -> Iterator[Advance]:
         """Drops all progress."""
         yield lambda done, total: None
+
+    def say(self, text: str) -> None:
+        """Drops it."""
 
 
 class Timed:
@@ -56,6 +63,10 @@ class Timed:
             yield advance
         self._seconds[title] = self._clock() - start
 
+    def say(self, text: str) -> None:
+        """Passes it on."""
+        self._watch.say(text)
+
     def told(self) -> dict[str, Any]:
         """When it began and ended, and seconds by stage."""
         ended = self._clock()
@@ -67,13 +78,17 @@ class Timed:
         }
 
 
-def execution(config: Config, destination: Path, *, batch: int, timed: Timed) -> dict[str, Any]:
+def execution(
+    config: Config, destination: Path, *, batch: int, timed: Timed, shards: Mapping[str, Any]
+) -> dict[str, Any]:
     """What is true of this execution alone; nothing in it names a machine or a person, so that it can be published."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     return {
         "format": 1,
         **timed.told(),
         "batch": batch,
+        "engine": config.engine.kind,
+        "shards": dict(shards),
         "config": _between(destination, config.folder / config.source.name),
         "host": {
             "system": " ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
@@ -126,7 +141,7 @@ def command(config: Config) -> str:
     words = [*RUN, config.source.name]
     for text in config.overrides:
         key, _, value = text.partition("=")
-        if key.strip() != "batch":
+        if re.split(r"[.\[]", key.strip())[0] not in UNDECIDING:
             words += ["--set", f"{key}={portable(value, config.folder)}"]
     return shlex.join(words)
 

@@ -41,6 +41,8 @@ STAGES = (
     "tiles",
     "attribution",
     "store",
+    "cache",
+    "engines",
     "numbers",
     "archive",
     "recording",

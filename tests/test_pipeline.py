@@ -200,11 +200,15 @@ class Stages:
     """A `Watch` that remembers what was begun."""
 
     begun: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Advance]:
         self.begun.append(title)
         yield lambda done, total: None
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
 
 def test_weights_that_cannot_be_randomised_are_refused_before_anything_is_measured(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fmreport.analysis.readability import Readability
 from fmreport.extract import Extraction
 from fmreport.facts import ProbeFact
 from fmreport.measures.scene import Scene, foreground
-from fmreport.pipeline.running import _evidence
+from fmreport.pipeline.measuring import evidence_of
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import Scenes
 from fmreport.records import IMAGE, Probe, Target
@@ -73,7 +73,7 @@ def extraction(model: KerasModel, target: Target | None, *, only: Sequence[str] 
 
 
 def evidence(made: Extraction) -> Evidence:
-    return _evidence(made.measure(()), made)
+    return evidence_of(made.measure(()), made)
 
 
 def decides(model: KerasModel) -> Target:

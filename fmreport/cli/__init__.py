@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from fmreport.cli import creating, judging
+from fmreport.cli import caching, creating, judging
 from fmreport.cli.console import app, main
 
-__all__ = ("app", "creating", "judging", "main")
+__all__ = ("app", "caching", "creating", "judging", "main")
 
 
 def _version(wanted: bool) -> None:

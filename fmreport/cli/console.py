@@ -111,3 +111,7 @@ class Progress:
             yield lambda done, total: bars.update(task, completed=done, total=total)
         self.seconds[title] = time.monotonic() - start
         err.print(f"[green]done[/] {title:<19} {self.seconds[title]:6.1f} s")
+
+    def say(self, text: str) -> None:
+        """One line above the bars."""
+        err.print(f"[yellow]note[/] {escape(text)}")

@@ -33,6 +33,10 @@ def run(
     overrides: Overrides = None,
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs are archived.")] = Path("reports"),
     force: Annotated[bool, typer.Option("--force", help="Replace a run that exists.")] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option("--cache", metavar="DIR", help="Keep finished shards in DIR, and compute none that is there."),
+    ] = None,
 ) -> None:
     """Tap the model, measure, and write the report to DIR/name/release/."""
     from fmreport import config as settings
@@ -40,7 +44,7 @@ def run(
 
     progress, start = Progress(), time.monotonic()
     settled = settings.load(config, overrides or ())
-    done = pipeline.run(settled, out=folder, force=force, watch=progress)
+    done = pipeline.run(settled, out=folder, force=force, cache=cache, watch=progress)
     for figure in pipeline.telling(done):
         out.print(f"  [bold]{escape(figure.value)}[/] {escape(figure.label)}")
     for note in done.facts.notes:

@@ -1,5 +1,6 @@
 """YAML to checked, frozen settings: every problem at once, with file and line."""
 
+from fmreport.config.engine import Engine, LocalEngine, RayEngine
 from fmreport.config.gate import GateSection, Limits
 from fmreport.config.models import (
     ApplicationSection,
@@ -21,16 +22,18 @@ from fmreport.config.sections import (
     Selector,
     TargetSection,
 )
-from fmreport.config.settings import Config, from_dict, json_schema, load
+from fmreport.config.settings import UNDECIDING, Config, from_dict, json_schema, load
 from fmreport.config.starter import new_config
 
 __all__ = [
+    "UNDECIDING",
     "ApplicationSection",
     "Author",
     "BitSection",
     "BuilderSection",
     "Config",
     "ControlsSection",
+    "Engine",
     "FiguresSection",
     "FilesProbes",
     "GateSection",
@@ -38,10 +41,12 @@ __all__ = [
     "HubSection",
     "KerasSection",
     "Limits",
+    "LocalEngine",
     "MaskValues",
     "Model",
     "PreprocessSection",
     "Probes",
+    "RayEngine",
     "ReportSection",
     "SavedModelSection",
     "Selector",

@@ -31,6 +31,7 @@ DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 DOI = r"^10\.\d{4,9}/\S+$"
 FILE = "file://"
 WITH_STEM = r"\{stem\}"
+ADDRESS = r"^(auto|local|[^\s:/]+:\d{1,5}|ray://[^\s:/]+:\d{1,5})$"
 
 PATTERNS = {
     FOLDER_NAME: "letters, digits, dots, _ and -, with no dot in front",
@@ -41,6 +42,7 @@ PATTERNS = {
     ORCID: "an ORCID iD, such as 0000-0002-1825-0097",
     DATE: "a date, such as 2026-11-21",
     DOI: "a DOI, such as 10.5281/zenodo.1234567",
+    ADDRESS: "auto, local, or host:port of a cluster, such as 10.0.0.1:6379",
     WITH_STEM: "a path that holds {stem}, such as masks/{stem}.png",
 }
 """Each pattern in words, for a message."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from fmreport.config.base import DOI, Date, Distinct, FolderName, Section, Text
 from fmreport.config.checking import settle, stop_at, translate
+from fmreport.config.engine import Engine, LocalEngine
 from fmreport.config.gate import GateSection
 from fmreport.config.models import Model
 from fmreport.config.overrides import lay_over
@@ -30,6 +31,8 @@ from fmreport.config.sections import (
 )
 from fmreport.errors import FILES, ConfigError, nearest
 
+UNDECIDING = ("batch", "engine")
+"""Settings on which no result depends."""
 UNNAMED = Path("CONFIG")
 """Stands for the file's name in messages about settings that came from Python."""
 
@@ -97,6 +100,7 @@ class Config(Section):
         default=None, description="images at a time; default: as many as fit into memory_mb"
     )
     memory_mb: int = Field(default=1024, ge=1, description="memory that activations may take, in megabytes")
+    engine: Engine = Field(default=LocalEngine(kind="local"), description="who works on the probes; default: local")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="seed of all that is drawn at random")
 
     _origin: Origin = PrivateAttr(default_factory=Origin)
@@ -116,6 +120,12 @@ class Config(Section):
         """What was laid over the file, each as `key=value`."""
         return self._origin.overrides
 
+    def detached(self) -> Config:
+        """The same settings without their text, for another process; messages there name the file alone."""
+        other = self.model_copy()
+        other._origin = replace(self._origin, document=None)
+        return other
+
     def resolve(self, text: str) -> Path:
         """The path that a text in the config means. `builtin:NAME` is no path."""
         return self.folder / text
@@ -132,10 +142,10 @@ class Config(Section):
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults written out, ready for JSON; `from_dict` makes the same config of it.
 
-        `batch` is left out, on which no result depends. Absolute paths become relative to the config's folder, or
-        `.../` and their last name.
+        What no result depends on is left out: `batch` and `engine`. Absolute paths become relative to the config's
+        folder, or `.../` and their last name.
         """
-        return self.model_dump(mode="json", context={"folder": self.folder}, exclude={"batch"})
+        return self.model_dump(mode="json", context={"folder": self.folder}, exclude=set(UNDECIDING))
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:

@@ -90,21 +90,32 @@ class InProcess:
     """Works here, on one shard after another."""
 
     def __init__(self, extraction: Extraction, say: Callable[[str], None] = lambda text: None) -> None:
+        """`say` is told what a user should know."""
         self._extraction, self._say = extraction, say
+        self._permuted = ExitStack()
+        self._control: int | None = None
 
     def work(self, jobs: Iterable[Job], step: Step) -> Iterator[Done]:
         """In the order of the jobs."""
-        with ExitStack() as permuted:
-            control = None
+        try:
             for job in jobs:
-                if job.task.control != control:
-                    permuted.close()
-                    control = job.task.control
-                    if control is not None:
-                        permuted.enter_context(self._extraction.model.randomised(control))
-                start = time.monotonic()
-                made = self._made(job, step)
-                yield Done(job.shard, made, time.monotonic() - start)
+                yield self.one(job, step)
+        finally:
+            self._permute(None)
+
+    def one(self, job: Job, step: Step) -> Done:
+        """One job; the weights stay in its order until another asks for another one."""
+        self._permute(job.task.control)
+        start = time.monotonic()
+        made = self._made(job, step)
+        return Done(job.shard, made, time.monotonic() - start)
+
+    def _permute(self, seed: int | None) -> None:
+        if seed != self._control:
+            self._permuted.close()
+            self._control = seed
+            if seed is not None:
+                self._permuted.enter_context(self._extraction.model.randomised(seed))
 
     def _made(self, job: Job, step: Step) -> Made:
         """The job's result; where memory does not suffice, by smaller batches from now on."""

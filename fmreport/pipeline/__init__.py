@@ -3,8 +3,9 @@
 from fmreport.pipeline.asking import check, listing
 from fmreport.pipeline.comparing import Difference, diff, differences
 from fmreport.pipeline.gating import gate
+from fmreport.pipeline.measuring import MODELS
 from fmreport.pipeline.rendering import making, render
-from fmreport.pipeline.running import MODELS, REPORTS, run
+from fmreport.pipeline.running import REPORTS, run
 from fmreport.pipeline.telling import advice, telling
 from fmreport.pipeline.verifying import verify
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,28 +21,23 @@ from fmreport import (
     tiles,
 )
 from fmreport import config as settings
-from fmreport.analysis import Evidence, progression, readability
+from fmreport.analysis import progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
-from fmreport.dissection import Dissected, dissect
 from fmreport.environment import one_thread
-from fmreport.errors import SourceError
-from fmreport.extract import Advance, Extraction, Feed, Tables, ahead, batch_size, choose, decoders
+from fmreport.extract import Advance, Extraction, Tables, choose
 from fmreport.facts import Facts
 from fmreport.gate import baseline
 from fmreport.inventory import inventory_table, layers_table
-from fmreport.measures.summary import SAMPLED, summarise
-from fmreport.opening import Opened, opened
+from fmreport.opening import opened
 from fmreport.pipeline.asking import check_template, displayed_of
+from fmreport.pipeline.measuring import Follow, Measured, check_controls, extraction_of, measure
 from fmreport.pipeline.rendering import TEMPLATES, copy, write_report
-from fmreport.probes.scenes import Scenes
 from fmreport.recording import Timed, Unwatched, Watch
-from fmreport.records import IMAGE, Layer
+from fmreport.records import Layer
 from fmreport.store import Draft, Run, drafting
 
 REPORTS = Path("reports")
-MODELS = 20
-"""Models with permuted weights that a config may ask for, so that those of two seeds differ."""
 PICTURES = 24
 """Probes whose pictures a run keeps, the displayed ones first."""
 
@@ -55,12 +49,14 @@ def run(
     overrides: Sequence[str] = (),
     out: Path | str = REPORTS,
     force: bool = False,
+    cache: Path | str | None = None,
     watch: Watch | None = None,
 ) -> Run:
     """Extracts, analyses and renders what a config asks for, into `out/<name>/<release>/`.
 
     Raises an `FmreportError` that says where, what and the next step; then nothing is written, and a run that was there
-    before stays as it was. `force` replaces a run that exists. TensorFlow's deterministic kernels stay on afterwards.
+    before stays as it was. `force` replaces a run that exists. `cache` is a folder for finished shards: what a run left
+    there is not computed again. TensorFlow's deterministic kernels stay on afterwards.
     """
     config = config if isinstance(config, Config) else settings.load(config, overrides)
     watch = timed = Timed(watch or Unwatched())
@@ -75,16 +71,13 @@ def run(
             displayed = displayed_of(config, probe_set.names)
         with watch.stage("Opening the model") as advance:
             it = opened(config, advance)
-            _check_controls(config, it.model)
-        scenes = Scenes(probe_set, it.preprocess, seed=config.seed)
-        extraction = _extraction(config, it, probe_set, scenes)
-        with watch.stage("Measuring") as advance:
-            tables = extraction.measure(displayed, advance)
-        dissected = _dissected(extraction, config, watch)
-        randomised = _randomised(extraction, config, displayed, watch)
-        evidence = _evidence(tables, extraction, dissected)
+            check_controls(config, it.model)
+        extraction = extraction_of(config, it, probe_set)
+        follow = Follow(watch, None if cache is None else Path(cache))
+        measured = measure(config, extraction, it, draft, displayed, follow)
+        evidence = measured.evidence
         with watch.stage("Showing") as advance:
-            _write_maps(draft, extraction, tables, config, displayed, advance)
+            _write_maps(draft, extraction, measured.tables, config, displayed, advance)
             _write_pictures(draft, probe_set, displayed)
         attributed = _attributed(draft, extraction, config, displayed, watch)
         facts = Facts(
@@ -103,8 +96,8 @@ def run(
             notes=(
                 *probe_set.notes,
                 *it.model.notes,
-                *notes.of_masks(scenes.ignored),
-                *notes.of_measuring(tables, it.inventory),
+                *notes.of_masks(extraction.scenes.ignored if extraction.scenes else ()),
+                *notes.of_measuring(measured.tables, it.inventory),
                 *readability.unread(evidence),
                 *attributed,
             ),
@@ -116,87 +109,33 @@ def run(
             columns=recording.meanings(),
             seeds=recording.seeds(config),
             code=environment.code(),
-            platform=sources.platform(),
+            platform=measured.platform,
             repository=environment.repository(config.folder),
             licences=recording.licences(config),
         )
         listed = layers_table(it.taps, it.preprocess.size)
-        _write_tables(draft, tables, listed, it.inventory)
+        _write_tables(draft, measured, listed, it.inventory)
         for name, made in analysis.load().items():
             draft.write_table(name, made.table(evidence))
-        controls = [(_evidence(each, extraction), _summary(listed, each)) for each in randomised]
+        controls = [(each.evidence, each.summary) for each in measured.controls]
         draft.write_table("controls", progression.controls(controls))
         if config.report.template:
             copy(config.resolve(config.report.template), draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
             write_report(draft, facts, advance)
-        draft.write_execution(recording.execution(config, destination, batch=extraction.batch, timed=timed))
+        told = recording.execution(config, destination, batch=extraction.batch, timed=timed, shards=measured.shards)
+        draft.write_execution(told)
     return Run.open(destination)
 
 
-def _extraction(config: Config, it: Opened, probe_set: probes.ProbeSet, scenes: Scenes) -> Extraction:
-    """What a process needs, within the memory that the config allows."""
-    memory, size = config.memory_mb, it.preprocess.size
-    batch = batch_size(it.model, it.taps, memory_mb=memory, probes=len(probe_set), wanted=config.batch)
-    shapes = [(*size, it.model.image_input.channels or 3), scenes.shape]
-    feed = Feed(
-        threads=decoders((fact.size for fact in probe_set.facts), memory_mb=memory),
-        ahead=ahead(shapes, batch=batch, memory_mb=memory),
-    )
-    return Extraction(it.model, it.taps, probe_set, it.preprocess, batch, scenes, target=it.target, feed=feed)
-
-
-def _write_tables(draft: Draft, tables: Tables, listed: pd.DataFrame, inventory: Sequence[Layer]) -> None:
+def _write_tables(draft: Draft, measured: Measured, listed: pd.DataFrame, inventory: Sequence[Layer]) -> None:
     draft.write_table("layers", listed)
     whole = inventory_table(inventory)
     draft.write_table("inventory", whole)
     draft.write_table("blocks", blocks(whole))
-    for name in ("samples", "channels", "histograms"):
-        draft.write_table(name, getattr(tables, name))
-    draft.write_table("summary", _summary(listed, tables))
-
-
-def _summary(listed: pd.DataFrame, tables: Tables) -> pd.DataFrame:
-    return summarise(listed["tap"], tables.rows.read(SAMPLED), tables.channels, tables.histograms)
-
-
-def _check_controls(config: Config, model: sources.TappableModel) -> None:
-    """Raises where weights are to be permuted that cannot be: now, and not when all else is measured."""
-    if not config.controls.randomised:
-        return
-    try:
-        with model.randomised(1):
-            pass
-    except SourceError as error:
-        raise SourceError(f"{config.where('controls', 'randomised')}: {error}", fix=error.fix) from error
-
-
-def _randomised(extraction: Extraction, config: Config, displayed: Sequence[str], watch: Watch) -> list[Tables]:
-    """What the same probes give with permuted weights, as often as the config asks."""
-    made, count = [], config.controls.randomised
-    for number in range(1, count + 1):
-        seed = config.seed * MODELS + number
-        with watch.stage(f"Control {number} of {count}") as advance:
-            made.append(extraction.measure(displayed, advance, control=seed))
-    return made
-
-
-def _dissected(extraction: Extraction, config: Config, watch: Watch) -> dict[str, Dissected]:
-    """Nothing where nobody asks, or where there is no mask to compare with."""
-    if not config.measures.dissection or extraction.scenes is None or not extraction.scenes.masked:
-        return {}
-    with watch.stage("Dissecting") as advance:
-        return dissect(extraction, memory_mb=config.memory_mb, advance=advance)
-
-
-def _evidence(
-    tables: Tables, extraction: Extraction, dissected: Mapping[str, Dissected] = MappingProxyType({})
-) -> Evidence:
-    scenes = extraction.scenes
-    assert scenes is not None
-    sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
-    names = (IMAGE, *(tap.name for tap in extraction.taps))
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected)
+    draft.write_table("channels", measured.tables.channels)
+    draft.write_table("histograms", measured.tables.histograms)
+    draft.write_table("summary", measured.summary)
 
 
 def _attributed(

@@ -81,10 +81,13 @@ class Scenes:
 
     def only(self, names: Sequence[str]) -> Scenes:
         """The same, and knows of no other probes than these."""
+        place = {name: self.place[name] for name in names if name in self.place}
+        return self.of_roles(place, {name: self.group[name] for name in names})
+
+    def of_roles(self, place: Mapping[str, int], group: Mapping[str, int]) -> Scenes:
+        """The same, of other probes, whose `place` and `group` these are."""
         part = copy.copy(self)
-        part.place = {name: self.place[name] for name in names if name in self.place}
-        part.group = {name: self.group[name] for name in names}
-        part.masked = tuple(part.place)
+        part.place, part.group, part.masked, part.ignored = place, group, tuple(place), ()
         return part
 
     def identity(self) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from fmreport.errors import StoreError
 from fmreport.facts import Facts, FileFact
 from fmreport.media_types import media_type
 from fmreport.records import Tiles
-from fmreport.store.layout import ATTRIBUTED, COMPARISON, EXECUTION, MANIFEST, PICTURES, TABLES, TILES
+from fmreport.store.layout import ATTRIBUTED, COMPARISON, EXECUTION, MANIFEST, PICTURES, SCRATCH, TABLES, TILES
 from fmreport.store.place import held
+from fmreport.store.rows import ParquetRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,19 @@ class Draft:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
+
+    def rows(self, name: str) -> ParquetRows:
+        """One of `TABLES`, to be written row by row."""
+        return ParquetRows(self.folder / "tables" / TABLES[name])
+
+    @contextmanager
+    def scratch(self) -> Iterator[ParquetRows]:
+        """Rows that are gone when the context ends."""
+        path = self.folder / SCRATCH
+        try:
+            yield ParquetRows(path)
+        finally:
+            path.unlink(missing_ok=True)
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Writes one of `TABLES`."""

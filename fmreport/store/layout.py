@@ -12,6 +12,8 @@ COMPARISON = "diff.json"
 """What a folder with a comparison of two runs holds beside its views."""
 MADE_OF = ("tables", "maps", "templates")
 """Folders of what a report is made from."""
+SCRATCH = "scratch.parquet"
+"""Lies in a draft for a while, and never in a run."""
 PICTURES = "maps/probes.npz"
 TILES = "maps/{:04d}.npz"
 ATTRIBUTED = "maps/{:04d}_attribution.npz"

@@ -1,0 +1,96 @@
+"""Commands that look at a cache of finished shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from fmreport.cli.console import app, out
+from fmreport.errors import FmreportError
+
+if TYPE_CHECKING:
+    from fmreport.cache import Entry
+
+DAY = 86400.0
+MEGABYTE = 1e6
+
+cache = typer.Typer(help="List and prune the finished shards that `run --cache DIR` keeps.", no_args_is_help=True)
+app.add_typer(cache, name="cache")
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="What `run` was given with --cache.", show_default=False)]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Files of one model and one measure."""
+
+    files: int = 0
+    images: int = 0
+    bytes: int = 0
+    used: float = 0.0
+
+    def add(self, entry: Entry) -> None:
+        """One more file."""
+        self.files += 1
+        self.images += int(entry.told.get("images", 0))
+        self.bytes += entry.bytes
+        self.used = max(self.used, entry.used)
+
+
+@cache.command("list")
+def listed(folder: Folder) -> None:
+    """Say what DIR holds: by run and measure, how many shards of how many images, and when they were last used."""
+    from rich.table import Table
+
+    from fmreport.cache import Cache
+
+    groups: dict[tuple[str, str, str], _Group] = {}
+    whole = _Group()
+    for entry in Cache(folder).entries():
+        named = (str(entry.told.get(name, "")) for name in ("name", "model", "piece"))
+        key = tuple(named) if entry.told else ("(not whole)", "", "")
+        groups.setdefault((key[0], key[1], key[2]), _Group()).add(entry)
+        whole.add(entry)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("run", "model", "measure", "shards", "images", "MB", "last used"):
+        table.add_column(title, justify="right" if title in ("shards", "images", "MB") else "left")
+    for (name, model, piece), group in sorted(groups.items()):
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(group.used))
+        counts = f"{group.files:,}", f"{group.images:,}", f"{group.bytes / MEGABYTE:,.1f}"
+        table.add_row(escape(name), escape(model), escape(piece), *counts, used)
+    out.print(table)
+    out.print(f"{_files(whole.files)}, {whole.bytes / MEGABYTE:,.1f} MB")
+
+
+@cache.command()
+def prune(
+    folder: Folder,
+    days: Annotated[
+        float | None, typer.Option(metavar="N", help="Remove what no run has used for N days; 0: all.", min=0)
+    ] = None,
+    megabytes: Annotated[
+        float | None,
+        typer.Option("--mb", metavar="N", help="Remove what was used longest ago, until N MB are left.", min=0),
+    ] = None,
+) -> None:
+    """Remove finished shards from DIR, and what was left of runs that were stopped."""
+    from fmreport.cache import Cache
+
+    if days is None and megabytes is None:
+        raise FmreportError("nothing says what is to go", fix="give --days N, --mb N or both; --days 0 removes all")
+    before = None if days is None else time.time() - days * DAY
+    gone = Cache(folder).prune(before=before, most=None if megabytes is None else round(megabytes * MEGABYTE))
+    out.print(f"removed {_files(len(gone))}, {_size(gone):,.1f} MB")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
+def _size(entries: Iterable[Entry]) -> float:
+    return sum(entry.bytes for entry in entries) / MEGABYTE
