@@ -45,6 +45,7 @@ class _Group:
 @cache.command("list")
 def listed(folder: Folder) -> None:
     """Say what DIR holds: by run and measure, how many shards of how many images, and when they were last used."""
+    from rich.console import Console
     from rich.table import Table
 
     from fmreport.cache import Cache
@@ -63,7 +64,8 @@ def listed(folder: Folder) -> None:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(group.used))
         counts = f"{group.files:,}", f"{group.images:,}", f"{group.bytes / MEGABYTE:,.1f}"
         table.add_row(escape(name), escape(model), escape(piece), *counts, used)
-    out.print(table)
+    # A pipe has no width of its own; what is cut there is lost.
+    (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
     out.print(f"{_files(whole.files)}, {whole.bytes / MEGABYTE:,.1f} MB")
 
 

@@ -73,7 +73,7 @@ class Cached:
                     found[piece] = key
             except DamagedError:
                 self._say(
-                    f"{piece} of {job.shard.name} is damaged in the cache and computed again: {self._cache.path(key)}"
+                    f"{piece} of {job.shard.name} is damaged in the cache, and computed again: {self._cache.path(key)}"
                 )
         return found
 

@@ -84,11 +84,11 @@ class Measure(Protocol):
         """Columns from merged sums (those of `counts` included), elementwise over their leading axes."""
 
 
-def load(names: Sequence[str] = tuple(MEASURES)) -> dict[str, Measure]:
-    """The named measures by name, in the order of the registry."""
+def load(names: Sequence[str] | None = None) -> dict[str, Measure]:
+    """The named measures by name, or all, in the order of the registry."""
     measures: dict[str, Measure] = {}
     for name, place in MEASURES.items():
-        if name in names:
+        if names is None or name in names:
             module, _, attribute = place.partition(":")
             measures[name] = getattr(import_module(module), attribute)()
     return measures
