@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from fmreport import analysis, columns, measures
+from fmreport import analysis, columns, measures, probes
 from fmreport.config import Config
+from fmreport.config.addresses import unsigned_all
 from fmreport.config.base import portable
 from fmreport.extract import Advance
 from fmreport.facts import FileFact, InputFact
@@ -106,7 +107,7 @@ def _between(destination: Path, config: Path) -> str:
 
 
 def inputs(config: Config, identity: Identity, code: Mapping[str, Path]) -> tuple[InputFact, ...]:
-    """The model's file, folder or weights, the modules that the config names, and the user's templates."""
+    """The model's file, folder or weights, the config's modules, tables of probes, and the user's templates."""
     section = config.resolved()["model"]
     path = next((section[key] for key in ("path", "handle", "weights") if section.get(key)), None)
     made = []
@@ -114,6 +115,7 @@ def inputs(config: Config, identity: Identity, code: Mapping[str, Path]) -> tupl
         kind = media_type(path) if Path(path).suffix else FOLDER
         made.append(InputFact("model", path, FileFact(kind, identity.bytes, identity.sha256)))
     made += [InputFact("code", name, file_fact(file)) for name, file in code.items()]
+    made += [InputFact("probes", name, fact) for name, fact in probes.tables(config.probes, config.folder)]
     if config.report.template:
         folder = config.resolve(config.report.template)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
@@ -127,7 +129,8 @@ def command(config: Config) -> str:
     for text in config.overrides:
         key, _, value = text.partition("=")
         if key.strip() != "batch":
-            words += ["--set", f"{key}={portable(value, config.folder)}"]
+            told = unsigned_all(value) if key.startswith("probes") else value
+            words += ["--set", f"{key}={portable(told, config.folder)}"]
     return shlex.join(words)
 
 

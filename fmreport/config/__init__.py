@@ -11,7 +11,16 @@ from fmreport.config.models import (
     Model,
     SavedModelSection,
 )
-from fmreport.config.probes import FilesProbes, MaskValues, Probes, SkimageProbes
+from fmreport.config.probes import (
+    CsvProbes,
+    FilesProbes,
+    MaskValues,
+    ParquetProbes,
+    Probes,
+    SkimageProbes,
+    TableProbes,
+    TfdsProbes,
+)
 from fmreport.config.sections import (
     Author,
     ControlsSection,
@@ -31,6 +40,7 @@ __all__ = [
     "BuilderSection",
     "Config",
     "ControlsSection",
+    "CsvProbes",
     "FiguresSection",
     "FilesProbes",
     "GateSection",
@@ -40,13 +50,16 @@ __all__ = [
     "Limits",
     "MaskValues",
     "Model",
+    "ParquetProbes",
     "PreprocessSection",
     "Probes",
     "ReportSection",
     "SavedModelSection",
     "Selector",
     "SkimageProbes",
+    "TableProbes",
     "TargetSection",
+    "TfdsProbes",
     "from_dict",
     "json_schema",
     "load",
