@@ -12,7 +12,6 @@ from fmreport.config.base import (
     WITH_STEM,
     Distinct,
     Levels,
-    PathText,
     Positive,
     Section,
     Text,
@@ -154,7 +153,7 @@ class TfdsProbes(_MaskedProbes):
     group: Feature | None = Field(
         default=None, description="the feature that says what an image has in common with others, such as label"
     )
-    data_dir: PathText | None = Field(
+    data_dir: Place | None = Field(
         default=None, description="the folder of data sets, relative to this file; default: that of TensorFlow Datasets"
     )
     on_error: Literal["stop", "skip"] = _on_error()

@@ -1,10 +1,10 @@
 """Images and masks, from anywhere, and what is done to them before the model sees them."""
 
 from fmreport.probes.collect import collect
+from fmreport.probes.listing import SOURCES, tables
 from fmreport.probes.photographs import PHOTOGRAPHS
 from fmreport.probes.preprocess import Preprocess, resolve
 from fmreport.probes.probeset import ProbeSet, displayed
-from fmreport.probes.listing import SOURCES, tables
 from fmreport.probes.recipes import APPLICATIONS, RECIPES, Recipe, recipe, recipe_for_application
 from fmreport.probes.thumbnail import mask_thumbnail, thumbnail
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +13,7 @@ from fmreport.config.base import portable
 from fmreport.config.probes import Probes, TableProbes
 from fmreport.errors import ProbeError
 from fmreport.facts import FileFact
-from fmreport.probes.places import placed
+from fmreport.probes.places import digest, placed
 from fmreport.probes.probeset import ProbeFile
 
 SOURCES = {
@@ -62,8 +61,8 @@ def _table(text: str, base: Path) -> tuple[str, FileFact]:
     shown = file.path if scheme(text) else portable(text, base)
     try:
         with file.open() as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            return shown, FileFact(file.media_type, handle.tell(), digest)
+            sha256, size = digest(handle)
+            return shown, FileFact(file.media_type, size, sha256)
     except OSError as error:
         message = f"{shown} cannot be opened: {error.strerror or error}"
         raise ProbeError(message, fix="check the path and its permissions") from error

@@ -15,7 +15,7 @@ from fmreport.facts import ProbeFact
 from fmreport.media_types import UNKNOWN
 from fmreport.probes.masks import Meaning, found
 from fmreport.probes.outlines import Outline
-from fmreport.probes.places import Place
+from fmreport.probes.places import Place, digest
 from fmreport.probes.reading import Decoder, decode_image, decode_levels
 from fmreport.records import Probe
 
@@ -170,9 +170,8 @@ def _decoded(place: Place, origin: str, decode: Decoder) -> tuple[np.ndarray, st
     """What a file holds; SHA-256 and number of its bytes, all of the same open file."""
     try:
         with _named(origin), place.open() as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            size = handle.tell()
-            return decode(handle), digest, size
+            sha256, size = digest(handle)
+            return decode(handle), sha256, size
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProbeError(f"{origin} cannot be opened: {reason}", fix="check the path and its permissions") from error
