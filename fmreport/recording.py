@@ -115,7 +115,7 @@ def inputs(config: Config, identity: Identity, code: Mapping[str, Path]) -> tupl
         kind = media_type(path) if Path(path).suffix else FOLDER
         made.append(InputFact("model", path, FileFact(kind, identity.bytes, identity.sha256)))
     made += [InputFact("code", name, file_fact(file)) for name, file in code.items()]
-    made += [InputFact("probes", name, fact) for name, fact in probes.tables(config.probes, config.folder)]
+    made += [InputFact("probes", name, fact) for name, fact in probes.table_facts(config.probes, config.folder)]
     if config.report.template:
         folder = config.resolve(config.report.template)
         files = sorted(file for file in folder.rglob("*") if file.is_file())

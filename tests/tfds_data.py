@@ -13,16 +13,18 @@ tfds = pytest.importorskip("tensorflow_datasets", reason="needs the extra fmrepo
 
 NAME = "pictures"
 COUNT = 12
+LOWEST = 100
+"""Height of the first picture; each has one row more than the one before."""
 
 
 def picture(number: int) -> np.ndarray:
     """What record `number`, in the order in which they were written, shows."""
-    return photograph(20 + number, 30, seed=number)
+    return photograph(LOWEST + number, 200, seed=number)
 
 
 def mask(number: int) -> np.ndarray:
     """Its mask, `(H, W, 1)`: 1 inside, 2 outside."""
-    made = np.full((20 + number, 30, 1), 2, np.uint8)
+    made = np.full((LOWEST + number, 200, 1), 2, np.uint8)
     made[5:15, 5:20] = 1
     return made
 

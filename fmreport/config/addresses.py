@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>\[\]{}(),]*")
+_WHOLE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]*?(?=[\])},]*(?:[\s'\"<>]|$))")
 _ACCOUNTS = ("abfs", "abfss", "wasb", "wasbs")
 """Schemes in which a container, and no person, stands before the @."""
 WEB = ("http", "https")

@@ -32,6 +32,11 @@ def _one_address(text: str) -> str:
 
 Place = Annotated[str, Field(min_length=1), AfterValidator(_one_address), PlainSerializer(_portable_place)]
 """A path as written, or an address such as `s3://bucket/cat.jpg`, of which credentials are told to nobody."""
+# The pattern comes first: behind a validator it would take the serializer away.
+WithStem = Annotated[
+    str, Field(min_length=1, pattern=WITH_STEM), AfterValidator(_one_address), PlainSerializer(_portable_place)
+]
+"""The same for a text that holds {stem}."""
 Places = Annotated[Distinct[Place], one_or_many(Text)]
 Feature = Annotated[str, Field(min_length=1)]
 
@@ -104,7 +109,7 @@ class FilesProbes(_MaskedProbes):
 
     kind: Literal["files"] = Field(description="image files")
     images: Places = Field(description="a glob or a list of globs, relative to this file, such as probes/*.jpg")
-    masks: Annotated[Place, Field(pattern=WITH_STEM)] | None = Field(
+    masks: WithStem | None = Field(
         default=None, description="path of an image's mask, {stem} standing for the image's name without its suffix"
     )
     mask_values: MaskValues | None = _mask_values()

@@ -1,7 +1,7 @@
 """Images and masks, from anywhere, and what is done to them before the model sees them."""
 
 from fmreport.probes.collect import collect
-from fmreport.probes.listing import SOURCES, tables
+from fmreport.probes.listing import SOURCES, table_facts
 from fmreport.probes.photographs import PHOTOGRAPHS
 from fmreport.probes.preprocess import Preprocess, resolve
 from fmreport.probes.probeset import ProbeSet, displayed
@@ -22,6 +22,6 @@ __all__ = [
     "recipe",
     "recipe_for_application",
     "resolve",
-    "tables",
+    "table_facts",
     "thumbnail",
 ]

@@ -48,7 +48,7 @@ def listed(source: Probes, base: Path) -> Listing:
         return Listing(problems=(error,))
 
 
-def tables(sources: Sequence[Probes], base: Path) -> list[tuple[str, FileFact]]:
+def table_facts(sources: Sequence[Probes], base: Path) -> list[tuple[str, FileFact]]:
     """The tables that sources read their probes from: each as the config calls it, without credentials, and its bytes.
 
     Raises `ProbeError` where one cannot be read.

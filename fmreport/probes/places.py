@@ -98,13 +98,13 @@ class File:
             # A signature is for one file only.
             whole = whole.partition("?")[0].partition("#")[0]
         root, _, way = whole.partition("://")
-        folder = way.rpartition("/")[0]
+        host, *parts = way.split("/")[:-1]
         for part in text.split("/"):
             if part == "..":
-                folder = folder.rpartition("/")[0]
+                del parts[-1:]
             elif part not in ("", "."):
-                folder = f"{folder}/{part}"
-        return File(f"{root}://{folder}")
+                parts.append(part)
+        return File(f"{root}://{'/'.join([host, *parts])}")
 
 
 def placed(text: str, base: Path | str) -> File:

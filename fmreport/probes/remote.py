@@ -63,12 +63,12 @@ def _system(address: str) -> tuple[Any, str]:
     except ImportError as error:
         package = _PACKAGES.get(kind)
         fix = f"pip install {package}" if package else unsigned_all(str(error))
-        raise ProbeError(f"{kind}:// takes a package that is not installed", fix=fix) from None
+        raise ProbeError("takes a package that is not installed", fix=fix) from None
     except ValueError:
         if kind in fsspec.available_protocols():
             raise
         near = nearest(kind, fsspec.available_protocols(), most=3)
-        raise ProbeError(f"nothing is known of addresses that begin with {kind}://", fix=near) from None
+        raise ProbeError(f"begins with {kind}://, of which nothing is known", fix=near) from None
     return system, str(path)
 
 

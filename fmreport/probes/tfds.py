@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+import numpy as np
 
 from fmreport.config.addresses import scheme, unsigned
 from fmreport.config.probes import TfdsProbes
@@ -78,10 +80,8 @@ def _builder(source: TfdsProbes, base: Path) -> Any:
     except ImportError as error:
         message = f"kind: tfds takes TensorFlow Datasets, which cannot be imported: {error}"
         raise ProbeError(message, fix="pip install 'fmreport[tfds]'") from error
-    if scheme(source.data_dir or ""):
-        raise ProbeError(
-            f"data_dir: {unsigned(source.data_dir or '')} lies elsewhere", fix="name a folder of this machine"
-        )
+    if source.data_dir and scheme(source.data_dir):
+        raise ProbeError(f"data_dir: {unsigned(source.data_dir)} lies elsewhere", fix="name a folder of this machine")
     folder = str(base / source.data_dir) if source.data_dir else None
     try:
         return read_only_builder.builder_from_files(source.name, data_dir=folder)
@@ -104,11 +104,17 @@ def _picture(features: Any, setting: str, name: str) -> str:
     from tensorflow_datasets.core.features import Image
 
     feature = _feature(features, setting, name)
-    if not isinstance(feature, Image) or feature.np_dtype.name not in _DEPTHS:
+    if not isinstance(feature, Image) or np.dtype(feature.np_dtype).name not in _DEPTHS:
+        kind = f"{type(feature).__name__} of {_numbers(feature)}"
         pictures = [key for key, each in features.items() if isinstance(each, Image)]
         fix = f"of pictures are: {', '.join(pictures[:_NAMED])}" if pictures else "the data set holds no pictures"
-        raise ProbeError(f"{setting}: {name!r} is a feature of {type(feature).__name__}, not of pictures", fix=fix)
+        raise ProbeError(f"{setting}: {name!r} is a feature of {kind}, not of pictures", fix=fix)
     return f"image/{feature.encoding_format}" if feature.encoding_format else UNKNOWN
+
+
+def _numbers(feature: Any) -> str:
+    """What a feature's values are: `int64`; those of a feature of many parts are several."""
+    return "several" if isinstance(feature.np_dtype, Mapping) else np.dtype(feature.np_dtype).name
 
 
 def _group(features: Any, name: str) -> Callable[[Any], str]:
@@ -119,7 +125,7 @@ def _group(features: Any, name: str) -> Callable[[Any], str]:
     if isinstance(feature, ClassLabel):
         # Some data sets give -1 to records without a label.
         return lambda value: feature.int2str(int(value)) if int(value) >= 0 else ""
-    if feature.shape == () and feature.np_dtype.kind in "OSUiub":
+    if feature.shape == () and np.dtype(feature.np_dtype).kind in "OSUiub":
         return lambda value: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     kind = type(feature).__name__
     raise ProbeError(
@@ -136,11 +142,12 @@ def _feature(features: Any, setting: str, name: str) -> Any:
 
 def _reader(builder: Any, source: TfdsProbes) -> tuple[Callable[[int], dict[str, Any]], list[str]]:
     """What reads a record of the split by its number, and the records' paths, such as `pets/4.0.0/test_17`."""
-    from tensorflow_datasets.core.decode import DeserializeMethod, PartialDecoding, SkipDecoding
+    from tensorflow_datasets.core.decode import DeserializeMethod, SkipDecoding
+    from tensorflow_datasets.core.features import FeaturesDict
 
     parts = _parts(builder.info, source.split)
     wanted = [name for name in (source.image, source.mask, source.group) if name]
-    features = PartialDecoding(dict.fromkeys(wanted, True)).extract_features(builder.info.features)
+    features = FeaturesDict({name: builder.info.features[name] for name in wanted})
     as_held = {name: SkipDecoding() for name in wanted}
     try:
         records: Sequence[bytes] = builder.as_data_source(source.split, deserialize_method=DeserializeMethod.RAW_BYTES)
