@@ -38,9 +38,10 @@ class InputFact:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
     role: str
-    """`model` (its file, folder or weights), `code` (modules that the config names) or `template`."""
+    """`model` (its file, folder or weights), `code` (modules that the config names), `probes` (a table that names
+    images) or `template`."""
     path: str
-    """As written in the config; of a template, its path in the run's folder."""
+    """As written in the config, without credentials; of a template, its path in the run's folder."""
     file: FileFact
 
 

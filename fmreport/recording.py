@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from fmreport import analysis, columns, measures
+from fmreport import analysis, columns, measures, probes
 from fmreport.config import UNDECIDING, Config
+from fmreport.config.addresses import unsigned_all
 from fmreport.config.base import portable
 from fmreport.extract import Advance
 from fmreport.facts import FileFact, InputFact
@@ -121,7 +122,7 @@ def _between(destination: Path, config: Path) -> str:
 
 
 def inputs(config: Config, identity: Identity, code: Mapping[str, Path]) -> tuple[InputFact, ...]:
-    """The model's file, folder or weights, the modules that the config names, and the user's templates."""
+    """The model's file, folder or weights, the config's modules, tables of probes, and the user's templates."""
     section = config.resolved()["model"]
     path = next((section[key] for key in ("path", "handle", "weights") if section.get(key)), None)
     made = []
@@ -129,6 +130,7 @@ def inputs(config: Config, identity: Identity, code: Mapping[str, Path]) -> tupl
         kind = media_type(path) if Path(path).suffix else FOLDER
         made.append(InputFact("model", path, FileFact(kind, identity.bytes, identity.sha256)))
     made += [InputFact("code", name, file_fact(file)) for name, file in code.items()]
+    made += [InputFact("probes", name, fact) for name, fact in probes.table_facts(config.probes, config.folder)]
     if config.report.template:
         folder = config.resolve(config.report.template)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
@@ -142,7 +144,8 @@ def command(config: Config) -> str:
     for text in config.overrides:
         key, _, value = text.partition("=")
         if re.split(r"[.\[]", key.strip())[0] not in UNDECIDING:
-            words += ["--set", f"{key}={portable(value, config.folder)}"]
+            told = unsigned_all(value) if key.startswith("probes") else value
+            words += ["--set", f"{key}={portable(told, config.folder)}"]
     return shlex.join(words)
 
 

@@ -63,7 +63,7 @@ def test_what_is_commented_out_can_be_used_too(tmp_path: Path, model: str) -> No
     awake = awake.replace("sha256: ...", f"sha256: {0:064}")
     assert awake.count("# ") < text.count("# ") - 15
     config = load(write(tmp_path, awake))
-    assert (len(config.probes), len(config.layers), config.batch) == (2, 7, 8)
+    assert (len(config.probes), len(config.layers), config.batch) == (4, 7, 8)
 
 
 @pytest.mark.parametrize("written", ["figures", "report", "memory_mb", "seed", "layers", "exclude", "release"])

@@ -21,6 +21,7 @@ from fmreport.facts import FileFact, InputFact, ProbeFact
 from fmreport.store import EXECUTION, LATEX, MANIFEST, TABLES, recorded
 
 Entities = dict[str, dict[str, Any]]
+TABLE = InputFact("probes", "lists/val.csv", FileFact("text/csv", 7, "7a" * 32))
 MODEL = InputFact("model", "models/net.keras", FileFact("application/zip", 9, "3f" * 32))
 PROBES = (
     ProbeFact("猫", "a/猫 1.png", "cd" * 32, (4, 5), True, "m/猫.png", "ef" * 32, 7, "image/png", 3, "image/png"),
@@ -40,7 +41,7 @@ FILES = {
 def made(**facts: Any) -> SyntheticRun:
     run = small_run()
     code = InputFact("code", "my_model.py", FileFact("text/x-python", 5, "0c" * 32))
-    return replace(run, facts=replace(run.facts, **{"probes": PROBES, "inputs": (MODEL, code), **facts}))
+    return replace(run, facts=replace(run.facts, **{"probes": PROBES, "inputs": (MODEL, code, TABLE), **facts}))
 
 
 def configured(**settings: Any) -> SyntheticRun:

@@ -6,10 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import fsspec
+import numpy as np
+import pandas as pd
 import pytest
+from probe_files import save
 
 from fmreport import config, facts, manifest
 from fmreport.cli import app
+from fmreport.errors import ProbeError
+from fmreport.probes import SOURCES, collect
 from fmreport.report import methods
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +34,50 @@ CONFIGS = [
 def test_a_config_of_the_documentation_loads(text: str, tmp_path: Path) -> None:
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
     assert config.load(tmp_path / "example.yaml").name
+
+
+PROBES = [
+    pytest.param(text, id=text.partition("kind: ")[2].partition(",")[0] + ("" if "://" not in text else " elsewhere"))
+    for language, text in FENCE.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
+    if language == "yaml" and text.startswith("probes:")
+]
+
+
+@pytest.fixture(name="pictures")
+def _pictures(tmp_path: Path) -> Path:
+    """What the examples of probes name."""
+    for name in ("cat", "dog"):
+        save(tmp_path / f"val/{name}/{name}1.jpg")
+        save(tmp_path / f"masks/{name}1.png", np.tri(24, 36, dtype=np.uint8))
+    rows = [(f"../val/{name}/{name}1.jpg", f"../masks/{name}1.png", name) for name in ("cat", "dog")]
+    table = pd.DataFrame(rows, columns=["file", "outline", "class"])
+    (tmp_path / "lists").mkdir()
+    table.to_csv(tmp_path / "lists/val.csv")
+    table.to_parquet(tmp_path / "lists/val.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", PROBES)
+def test_an_example_of_probes_is_collected(text: str, pictures: Path) -> None:
+    if "s3://bucket" in text:
+        # The same files at an address that takes no server.
+        bucket = f"memory:/{pictures}"
+        fsspec.filesystem("memory").put(str(pictures), str(pictures), recursive=True)
+        text = text.replace("s3://bucket", bucket)
+    path = pictures / "example.yaml"
+    path.write_text(f"name: n\nmodel: {{kind: application, name: MobileNetV2}}\n{text}", encoding="utf-8")
+    settings = config.load(path)
+    if settings.probes[0].kind == "tfds":
+        pytest.importorskip("tensorflow_datasets", reason="needs the extra fmreport[tfds]")
+        with pytest.raises(ProbeError, match="there is no prepared data set 'oxford_iiit_pet' in sets"):
+            collect(settings.probes, settings.folder)
+        return
+    assert collect(settings.probes, settings.folder).groups == ("cat", "dog")
+
+
+def test_every_kind_of_probes_for_real_sets_has_an_example() -> None:
+    shown = {re.search(r"kind: (\w+)", each.values[0])[1] for each in PROBES}  # type: ignore[index,arg-type]
+    assert shown | {"skimage"} == set(SOURCES)
 
 
 def test_there_are_configs_to_load() -> None:

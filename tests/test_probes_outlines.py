@@ -17,6 +17,7 @@ from fmreport import config
 from fmreport.errors import ProbeError
 from fmreport.probes import PHOTOGRAPHS, collect
 from fmreport.probes.outlines import Outline, Polygon, outline, parse
+from fmreport.probes.places import File
 from fmreport.probes.probeset import ProbeFile
 
 ROOT = Path(__file__).parent.parent
@@ -267,7 +268,7 @@ def test_masks_false_leaves_them_out() -> None:
 
 def test_a_photograph_of_another_size_is_refused_with_a_way_out(tmp_path: Path) -> None:
     path = save(tmp_path / "chelsea.png")
-    file = ProbeFile(path, "skimage:cat", drawn("cat"), drawn("cat").origin)
+    file = ProbeFile(File(str(path)), "skimage:cat", drawn("cat"), drawn("cat").origin)
     with pytest.raises(ProbeError) as caught:
         file.load("cat")
     assert str(caught.value) == (

@@ -12,7 +12,16 @@ from fmreport.config.models import (
     Model,
     SavedModelSection,
 )
-from fmreport.config.probes import FilesProbes, MaskValues, Probes, SkimageProbes
+from fmreport.config.probes import (
+    CsvProbes,
+    FilesProbes,
+    MaskValues,
+    ParquetProbes,
+    Probes,
+    SkimageProbes,
+    TableProbes,
+    TfdsProbes,
+)
 from fmreport.config.sections import (
     Author,
     ControlsSection,
@@ -33,6 +42,7 @@ __all__ = [
     "BuilderSection",
     "Config",
     "ControlsSection",
+    "CsvProbes",
     "Engine",
     "FiguresSection",
     "FilesProbes",
@@ -44,6 +54,7 @@ __all__ = [
     "LocalEngine",
     "MaskValues",
     "Model",
+    "ParquetProbes",
     "PreprocessSection",
     "Probes",
     "RayEngine",
@@ -51,7 +62,9 @@ __all__ = [
     "SavedModelSection",
     "Selector",
     "SkimageProbes",
+    "TableProbes",
     "TargetSection",
+    "TfdsProbes",
     "from_dict",
     "json_schema",
     "load",

@@ -32,6 +32,7 @@ DOI = r"^10\.\d{4,9}/\S+$"
 FILE = "file://"
 WITH_STEM = r"\{stem\}"
 ADDRESS = r"^(auto|local|[^\s:/]+:\d{1,5}|ray://[^\s:/]+:\d{1,5})$"
+PARENT = r"^\{parent\}$"
 
 PATTERNS = {
     FOLDER_NAME: "letters, digits, dots, _ and -, with no dot in front",
@@ -44,6 +45,7 @@ PATTERNS = {
     DOI: "a DOI, such as 10.5281/zenodo.1234567",
     ADDRESS: "auto, local, or host:port of a cluster, such as 10.0.0.1:6379",
     WITH_STEM: "a path that holds {stem}, such as masks/{stem}.png",
+    PARENT: "{parent}, the name of the folder that an image lies in",
 }
 """Each pattern in words, for a message."""
 
@@ -90,6 +92,11 @@ def _one_or_many(value: object) -> object:
     return value if value is None or isinstance(value, dict | tuple) else (value,)
 
 
+def one_or_many(kind: Any) -> BeforeValidator:
+    """Lets a single value of a setting's `kind` stand for a list of one."""
+    return BeforeValidator(_one_or_many, json_schema_input_type=kind | list[kind])
+
+
 def _side_or_sides(value: object) -> object:
     if isinstance(value, list):
         return tuple(value)
@@ -97,9 +104,11 @@ def _side_or_sides(value: object) -> object:
 
 
 def _distinct(items: Items) -> Items:
-    twice = [item for number, item in enumerate(items) if item in items[:number]]
-    if twice:
-        raise ValueError(f"{twice[0]!r} is listed twice")
+    seen = set()
+    for item in items:
+        if item in seen:
+            raise ValueError(f"{item!r} is listed twice")
+        seen.add(item)
     return items
 
 
@@ -126,15 +135,8 @@ Distinct = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinc
 """At least one value, none twice."""
 AnyDistinct = Annotated[tuple[T, ...], AfterValidator(_distinct)]
 """Values of which none stands twice; none at all will do."""
-Positives = Annotated[
-    Distinct[Positive], BeforeValidator(_one_or_many, json_schema_input_type=Positive | list[Positive])
-]
-Levels = Annotated[
-    tuple[Level, ...],
-    AfterValidator(_distinct),
-    BeforeValidator(_one_or_many, json_schema_input_type=Level | list[Level]),
-]
-Paths = Annotated[Distinct[PathText], BeforeValidator(_one_or_many, json_schema_input_type=Text | list[Text])]
+Positives = Annotated[Distinct[Positive], one_or_many(Positive)]
+Levels = Annotated[tuple[Level, ...], AfterValidator(_distinct), one_or_many(Level)]
 Size = Annotated[
     tuple[Positive, Positive],
     BeforeValidator(_side_or_sides, json_schema_input_type=Positive | tuple[Positive, Positive]),

@@ -193,6 +193,8 @@ def _inputs(facts: Facts) -> Iterator[Entity]:
     yield _model(facts)
     for number, code in enumerate((each for each in facts.inputs if each.role == "code"), start=1):
         yield _read(f"#input-code-{number}", code, "code that the config names")
+    for number, table in enumerate((each for each in facts.inputs if each.role == "probes"), start=1):
+        yield _read(f"#input-table-{number}", table, "a table that names images")
     licence = _licence_of_probes(facts)
     for number, probe in enumerate(facts.probes, start=1):
         yield _image(number, probe, licence)

@@ -1,6 +1,7 @@
-"""Images and masks, from files or from scikit-image, and what is done to them before the model sees them."""
+"""Images and masks, from anywhere, and what is done to them before the model sees them."""
 
 from fmreport.probes.collect import collect
+from fmreport.probes.listing import SOURCES, table_facts
 from fmreport.probes.photographs import PHOTOGRAPHS
 from fmreport.probes.preprocess import Preprocess, resolve
 from fmreport.probes.probeset import ProbeSet, displayed
@@ -11,6 +12,7 @@ __all__ = [
     "APPLICATIONS",
     "PHOTOGRAPHS",
     "RECIPES",
+    "SOURCES",
     "Preprocess",
     "ProbeSet",
     "Recipe",
@@ -20,5 +22,6 @@ __all__ = [
     "recipe",
     "recipe_for_application",
     "resolve",
+    "table_facts",
     "thumbnail",
 ]

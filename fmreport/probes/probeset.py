@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from fmreport.errors import ProbeError, nearest
 from fmreport.facts import ProbeFact
-from fmreport.media_types import UNKNOWN, media_type
+from fmreport.media_types import UNKNOWN
 from fmreport.probes.masks import Meaning, found
 from fmreport.probes.outlines import Outline
+from fmreport.probes.places import Place, digest
 from fmreport.probes.reading import Decoder, decode_image, decode_levels
 from fmreport.records import Probe
+
+NEAREST = 12
+"""Names that one message offers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeFile:
     """Where an image and its mask lie, and how the mask is read."""
 
-    path: Path
+    place: Place
     origin: str
-    """The path from the config's folder, or `skimage:cat`."""
-    mask: Path | Outline | None = None
+    """The path from the config's folder, an address without credentials, or `skimage:cat`."""
+    mask: Place | Outline | None = None
     mask_origin: str = ""
     meaning: Meaning = field(default_factory=Meaning)
+    group: str | Callable[[], str] = ""
+    """What it has in common with others, or what reads that, where it lies with the image."""
+    called: str = ""
+    """A name of its own; else its path gives it one."""
 
     def load(self, name: str) -> tuple[Probe, ProbeFact, frozenset[int]]:
         """The decoded probe, what the manifest says of it, and the values its mask file holds.
@@ -38,36 +46,44 @@ class ProbeFile:
         if not self.origin.isprintable():
             # Bytes that are no UTF-8, or control characters, which neither the tables nor the report could hold.
             raise ProbeError(f"{self.origin!a} has a name that cannot be printed", fix="rename the file")
-        image, sha256, size = _decoded(self.path, self.origin, decode_image)
+        image, sha256, size = _decoded(self.place, self.origin, decode_image)
         height, width = image.shape[:2]
-        fact = ProbeFact(name, self.origin, sha256, (height, width), bytes=size, media_type=media_type(self.path.name))
+        kind, group = self.place.media_type, self.group if isinstance(self.group, str) else self.group()
+        fact = ProbeFact(name, self.origin, sha256, (height, width), bytes=size, media_type=kind, group=group)
         mask, values = None, frozenset[int]()
         if self.mask is not None:
             levels, mask_sha256, mask_size = self._levels(self.mask)
             self._same_size(levels.shape, (height, width))
-            mask, values = _named(self.mask_origin, lambda: self.meaning.apply(levels)), found(levels)
-            drawn = isinstance(self.mask, Outline)
+            mask, values = self.meaning.apply(levels), found(levels)
+            kind = UNKNOWN if isinstance(self.mask, Outline) else self.mask.media_type
             fact = replace(
                 fact,
                 has_mask=True,
                 mask_origin=self.mask_origin,
                 mask_sha256=mask_sha256,
                 mask_bytes=mask_size,
-                mask_media_type=UNKNOWN if drawn else media_type(self.mask_origin),
+                mask_media_type=kind,
             )
         return Probe(name, image, self.origin, sha256, mask), fact, values
 
-    def _levels(self, mask: Path | Outline) -> tuple[np.ndarray, str, int]:
+    def _levels(self, mask: Place | Outline) -> tuple[np.ndarray, str, int]:
         """The mask's whole numbers; SHA-256 and bytes of its file, or of its pixels where they were drawn."""
         if isinstance(mask, Outline):
             levels = mask.levels()
             return levels, hashlib.sha256(levels.tobytes()).hexdigest(), levels.nbytes
-        if not mask.is_file():
-            raise ProbeError(
-                f"{self.origin} has no mask: there is no file {self.mask_origin}",
-                fix="add the mask, or mend the pattern of masks:",
-            )
-        return _decoded(mask, self.mask_origin, decode_levels)
+        try:
+            return _decoded(mask, self.mask_origin, decode_levels)
+        except ProbeError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise self.no_mask() from error
+            raise
+
+    def no_mask(self) -> ProbeError:
+        """The error for an image whose mask does not exist."""
+        return ProbeError(
+            f"{self.origin} has no mask: there is no file {self.mask_origin}",
+            fix="add the mask, or mend what names it",
+        )
 
     def _same_size(self, mask: tuple[int, ...], image: tuple[int, int]) -> None:
         if mask == image:
@@ -95,11 +111,18 @@ class ProbeSet(Sequence[Probe]):
     files: tuple[ProbeFile, ...]
     notes: tuple[str, ...] = ()
     """What was left out (`on_error: skip`): file and reason."""
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The probes' names, in order, each once."""
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """Where each name stands, once somebody asked for some by name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(fact.name for fact in self.facts))
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The probes' names, in order, each once."""
-        return tuple(fact.name for fact in self.facts)
+    def groups(self) -> tuple[str, ...]:
+        """The groups that probes are declared to belong to, each once, in the order in which they first appear."""
+        return tuple(dict.fromkeys(fact.group for fact in self.facts if fact.group))
 
     @property
     def masks(self) -> list[tuple[str, str]]:
@@ -128,8 +151,9 @@ class ProbeSet(Sequence[Probe]):
 
     def named(self, names: Sequence[str]) -> ProbeSet:
         """The probes of those names, in that order, with nothing read."""
-        places = {name: place for place, name in enumerate(self.names)}
-        chosen = [places[name] for name in names]
+        if not self._numbers:
+            self._numbers.update((name, number) for number, name in enumerate(self.names))
+        chosen = [self._numbers[name] for name in names]
         return ProbeSet(tuple(self.facts[n] for n in chosen), tuple(self.files[n] for n in chosen), self.notes)
 
 
@@ -140,29 +164,28 @@ def displayed(names: Sequence[str], display: Sequence[str] | None) -> tuple[str,
     """
     if display is None:
         return tuple(names[:4])
+    known = set(names)
     for number, name in enumerate(display):
-        if name not in names:
-            raise ProbeError(f"display[{number}]: no probe is called {name!r}", fix=nearest(name, names))
+        if name not in known:
+            raise ProbeError(f"display[{number}]: no probe is called {name!r}", fix=nearest(name, names, most=NEAREST))
     return tuple(dict.fromkeys(display))
 
 
-def _decoded(path: Path, origin: str, decode: Decoder) -> tuple[np.ndarray, str, int]:
+def _decoded(place: Place, origin: str, decode: Decoder) -> tuple[np.ndarray, str, int]:
     """What a file holds; SHA-256 and number of its bytes, all of the same open file."""
-    if path.exists() and not path.is_file():
-        raise ProbeError(f"{origin} is no regular file", fix="name image files; a pipe or a device holds no image")
     try:
-        with path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            size = handle.tell()
-            return _named(origin, lambda: decode(handle)), digest, size
+        with _named(origin), place.open() as handle:
+            sha256, size = digest(handle)
+            return decode(handle), sha256, size
     except OSError as error:
         reason = error.strerror or str(error)
         raise ProbeError(f"{origin} cannot be opened: {reason}", fix="check the path and its permissions") from error
 
 
-def _named(origin: str, step: Callable[[], np.ndarray]) -> np.ndarray:
-    """The step's result; its `ProbeError` gets the file's name."""
+@contextmanager
+def _named(origin: str) -> Iterator[None]:
+    """Inside, a `ProbeError` that names no file gets this one's name."""
     try:
-        return step()
+        yield
     except ProbeError as error:
         raise ProbeError(f"{origin} {error}", fix=error.fix) from error

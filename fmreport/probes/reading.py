@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fmreport.errors import ProbeError
-from fmreport.probes import deep
+from fmreport.probes import deep, pillow
 from fmreport.probes.deep import Samples
 
 Decoder = Callable[[BinaryIO], np.ndarray]
@@ -73,12 +72,8 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
 @contextmanager
 def readable(handle: BinaryIO) -> Iterator[Image.Image | None]:
     """The opened and checked file; None for a TIFF that Pillow does not know. Decoders' errors become `ProbeError`."""
-    tolerant, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of odd metadata, which many good photographs have, and of large sizes, which _open refuses;
-            # what costs pixels it raises.
-            warnings.simplefilter("ignore")
+        with pillow.strict():
             yield _open(handle)
     except ProbeError:
         raise
@@ -88,8 +83,6 @@ def readable(handle: BinaryIO) -> Iterator[Image.Image | None]:
         # Decoders raise whatever broken bytes lead them to: OSError, SyntaxError, struct.error, IndexError, ...
         message = str(error).strip() or type(error).__name__
         raise ProbeError(f"cannot be decoded: {message}", fix="replace the file, it is damaged or cut off") from error
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
 def _orientation(image: Image.Image) -> int:
