@@ -24,7 +24,7 @@ from fmreport import (
     tiles,
 )
 from fmreport import config as settings
-from fmreport.analysis import Evidence, progression, readability
+from fmreport.analysis import Evidence, outliers, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.dissection import Dissected, dissect
@@ -46,7 +46,7 @@ REPORTS = Path("reports")
 MODELS = 20
 """Models with permuted weights that a config may ask for, so that those of two seeds differ."""
 PICTURES = 24
-"""Probes whose pictures a run keeps, the displayed ones first."""
+"""Probes whose pictures a run keeps, the displayed ones first; those of images unlike the rest come on top."""
 
 
 @one_thread()
@@ -89,9 +89,10 @@ def run(
         dissected = _dissected(extraction, config, watch)
         randomised = _randomised(extraction, config, displayed, watch)
         evidence = _evidence(tables, extraction, dissected)
+        analysed = {name: made.table(evidence) for name, made in analysis.load().items()}
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, tables, config, displayed, advance)
-            _write_pictures(draft, probe_set, displayed)
+            _write_pictures(draft, probe_set, displayed, outliers.pictured(analysed["outliers"]))
         attributed = _attributed(draft, extraction, config, displayed, watch)
         facts = Facts(
             name=config.name,
@@ -128,8 +129,8 @@ def run(
         )
         listed = layers_table(taps, preprocess.size)
         _write_tables(draft, tables, listed, inventory)
-        for name, made in analysis.load().items():
-            draft.write_table(name, made.table(evidence))
+        for name, table in analysed.items():
+            draft.write_table(name, table)
         controls = [(_evidence(each, extraction), _summary(listed, each)) for each in randomised]
         draft.write_table("controls", progression.controls(controls))
         if config.report.template:
@@ -190,7 +191,8 @@ def _evidence(
     assert scenes is not None
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in extraction.taps))
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected)
+    read = tables.samples.__getitem__
+    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected, read)
 
 
 def _attributed(
@@ -233,10 +235,12 @@ def _write_maps(
         draft.write_tiles(tap.order, tiles.together(tap, displayed, *picked[name], made[name]))
 
 
-def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequence[str]) -> None:
-    names = [*displayed, *(name for name in probe_set.names if name not in displayed)][:PICTURES]
+def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequence[str], odd: Sequence[str]) -> None:
+    shown = set(displayed)
+    first = [*displayed, *(name for name in probe_set.names if name not in shown)][:PICTURES]
+    names = dict.fromkeys([*first, *odd])
     pictures, masks = {}, {}
-    for probe in probe_set.named(names):
+    for probe in probe_set.named(list(names)):
         pictures[probe.name] = probes.thumbnail(probe.image)
         if probe.mask is not None:
             masks[probe.name] = probes.mask_thumbnail(probe.mask)

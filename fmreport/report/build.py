@@ -24,6 +24,7 @@ from fmreport.report import (
     findings,
     maps,
     methods,
+    outliers,
     page,
     provenance,
     tables,
@@ -46,6 +47,7 @@ ATTACHED = {
     "selectivity": "how well the best channel of each tap tells the foreground",
     "dimension": "dimensions in use, one row per tap",
     "redundancy": "channels that repeat others",
+    "outliers": "images unlike the rest, tap by tap",
 }
 """Tables that travel inside the PDF."""
 
@@ -114,6 +116,7 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
+        outliers=outliers.told(run),
         lead=plotted[LEAD],
         strip=plotted[STRIP],
         filmstrip=filmstrip.filmstrip(run),

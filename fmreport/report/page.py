@@ -88,6 +88,56 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class OddImage:
+    """An image unlike the rest."""
+
+    name: str
+    group: str
+    """As the config declares it; empty where it declares none."""
+    jpeg: bytes
+    """Empty where the run keeps no picture of it."""
+    width: int
+    height: int
+    alt: str
+    taps: str
+    """At how many taps, in words."""
+    tap: str
+    """Where it is furthest from the others."""
+    href: str
+    """Address of that tap; empty for the image itself."""
+    label: str
+    """The same, for links in print."""
+    told: str
+    """In what, and how far, beside the median of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddTap:
+    """A tap at which some images are unlike the rest."""
+
+    name: str
+    href: str
+    label: str
+    count: str
+    """How many."""
+    images: tuple[tuple[str, str], ...]
+    """The name of each that is shown, and what is told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outliers:
+    """Images unlike the rest."""
+
+    sentences: tuple[str, ...]
+    """What was found, what was to be expected, and how to read it."""
+    images: tuple[OddImage, ...]
+    """The oddest over all taps."""
+    taps: tuple[OddTap, ...]
+    taps_note: str
+    """What is left out of them; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One plot over all taps."""
 
@@ -529,6 +579,7 @@ class Page:
     """How a photograph fills its place beside printed maps, as the model's input did: `stretch`, `crop` or `pad`."""
     probes_note: str
     """A sentence on the probes whose pictures are not shown; empty where all are."""
+    outliers: Outliers
     lead: Figure
     """The plot that stands beside the findings."""
     strip: Figure
