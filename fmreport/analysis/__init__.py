@@ -27,6 +27,8 @@ ANALYSES: dict[str, str] = {
     "redundancy": "fmreport.analysis.redundancy:Redundancy",
     "dissection": "fmreport.analysis.dissection:Dissection",
     "outliers": "fmreport.analysis.outliers:Outliers",
+    "spread": "fmreport.analysis.spread:Spread",
+    "facets": "fmreport.analysis.facets:Facets",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
@@ -51,6 +53,8 @@ class Evidence:
     """What passes of their own counted, by tap; empty where nobody asked for them or no probe has a mask."""
     samples: Read | None = None
     """Columns of the table `samples`, of all images and taps."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """What each probe has in common with some others, for those that declare it."""
 
 
 class Analysis(Protocol):

@@ -191,8 +191,10 @@ def _evidence(
     assert scenes is not None
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in extraction.taps))
-    read = tables.samples.__getitem__
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected, read)
+    read, facets = tables.samples.__getitem__, {fact.name: fact.group for fact in extraction.probes.facts if fact.group}
+    return Evidence(
+        names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected, read, facets
+    )
 
 
 def _attributed(

@@ -20,6 +20,7 @@ from fmreport.report import (
     contents,
     copies,
     detectors,
+    facets,
     filmstrip,
     findings,
     maps,
@@ -58,8 +59,8 @@ MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
-LEAD, STRIP = "progression", "filmstrip"
-"""Figures of the first page."""
+LEAD, STRIP, FACETS = "progression", "filmstrip", "facets"
+"""Figures that have a place of their own: the first page, and the section on groups of images."""
 PARTS, EVERY_TAP = "Parts of the model", "Appendix: every tap"
 """Headings of the PDF under which the taps are found."""
 EMPTY = (
@@ -117,10 +118,11 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
         outliers=outliers.told(run),
+        facets=facets.told(run, plotted.get(FACETS)),
         lead=plotted[LEAD],
         strip=plotted[STRIP],
         filmstrip=filmstrip.filmstrip(run),
-        more_figures=tuple(each for name, each in plotted.items() if name not in (LEAD, STRIP)),
+        more_figures=tuple(each for name, each in plotted.items() if name not in (LEAD, STRIP, FACETS)),
         table=tables.layer_table(run),
         copies=tuple(copies.copies(run)),
         maps_intro=(*maps.introduction(run, None), *attribution.introduction(run)),

@@ -43,7 +43,7 @@ def told(run: Run) -> page.Outliers:
     table, images = run.analyses["outliers"], len(run.facts.probes)
     if not len(table):
         return page.Outliers((_nothing(run, images),), (), (), "")
-    where = _places(run)
+    where = places(run)
     made = tuple(_images(run, table, where))
     taps = tuple(_taps(table, where))
     named = f"Named are the {OF_TAP} oddest images of each tap; the table outliers.csv has up to ten."
@@ -83,7 +83,7 @@ def _found(run: Run, table: pd.DataFrame, images: int, shown: int) -> Iterator[s
     yield READING + (f" Shown are the {shown} oddest." if shown < odd else "")
 
 
-def _places(run: Run) -> dict[str, tuple[str, str]]:
+def places(run: Run) -> dict[str, tuple[str, str]]:
     """Address and printed label of each tap."""
     addresses = anchors(list(run.layers["tap"]))
     return {
@@ -137,9 +137,10 @@ def told_of(row: Mapping[str, Any]) -> str:
     if quantity == CONSTANT:
         return "all its values are equal"
     label = LABELS[quantity]
-    value, median = (_value(quantity, float(row[name])) for name in ("value", "median"))
+    value, median = (shown_value(quantity, float(row[name])) for name in ("value", "median"))
     return f"{label} {value}, median {median} (z\u00a0{number(float(row['z']))})"
 
 
-def _value(quantity: str, value: float) -> str:
+def shown_value(quantity: str, value: float) -> str:
+    """A value of one of `LABELS`, as it is read."""
     return percent(value) if quantity in SHARES else number(value)

@@ -182,6 +182,37 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """A group of images, held against all others."""
+
+    name: str
+    images: str
+    """How many."""
+    tap: str
+    """Where it differs most from the others; empty where that is not known."""
+    href: str
+    """Address of that tap; empty for the image itself."""
+    label: str
+    """The same, for links in print."""
+    told: str
+    """In what it differs there, and how far."""
+    p: str
+    """Corrected for all comparisons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Groups of images, side by side."""
+
+    sentences: tuple[str, ...]
+    figure: Figure | None
+    rows: tuple[Facet, ...]
+    """Those that differ most first."""
+    note: str
+    """Which groups these are, where not all are among them; empty where all are."""
+
+
+@dataclass(frozen=True, slots=True)
 class TableColumn:
     """A column of the layer table."""
 
@@ -580,6 +611,8 @@ class Page:
     probes_note: str
     """A sentence on the probes whose pictures are not shown; empty where all are."""
     outliers: Outliers
+    facets: Facets | None
+    """None where the config declares no groups."""
     lead: Figure
     """The plot that stands beside the findings."""
     strip: Figure
@@ -587,7 +620,7 @@ class Page:
     filmstrip: tuple[Stage, ...]
     """The same for a page that colours maps; empty where there are none."""
     more_figures: tuple[Figure, ...]
-    """The plots that are neither the lead nor the filmstrip."""
+    """The plots that stand in no place of their own."""
     table: Table
     copies: tuple[CopyText, ...]
     """The tables of taps and of parts as text."""

@@ -18,7 +18,7 @@ MOVED = 0.01
 """The same for histograms: the share of a tap's values that lie in another bin."""
 STEPS = 2
 """The same for the 8 bits of a map."""
-KEYS = ("tap", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path")
+KEYS = ("tap", "facet", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path")
 """Columns that say what a row is about."""
 
 
