@@ -62,7 +62,7 @@ def _placed(table: pd.DataFrame, quantity: str, taps: list[str]) -> pd.DataFrame
 
 
 def scaled(axes: Axes, values: NDArray[np.float64], *, share: bool) -> None:
-    """The axis of a quantity: from 0 to 1 where it is a share; else from 0, or in decades where values are far apart."""
+    """The axis of a quantity: from 0 to 1 where it is a share; else from 0, in decades where values are far apart."""
     if share:
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.5, 1])

@@ -49,6 +49,7 @@ ATTACHED = {
     "dimension": "dimensions in use, one row per tap",
     "redundancy": "channels that repeat others",
     "outliers": "images unlike the rest, tap by tap",
+    "spread": "how far images differ in single quantities, tap by tap",
 }
 """Tables that travel inside the PDF."""
 
