@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fmreport import analysis
-from fmreport.analysis import progression, resampling
+from fmreport.analysis import outliers, progression, resampling, spread
 from fmreport.records import IMAGE
 
 NULLS = tuple(f"shuffled {number}" for number in range(1, 21))
@@ -42,7 +42,29 @@ def analyses(maps: Sequence[str], images: int, *, predicted: bool = False) -> di
         "detail": _table("detail", {"tap": taps, "nyquist": 40.0, "centroid_share": 0.5 - 0.4 * depth}),
         "selectivity": _table("selectivity", table),
         "dimension": _table("dimension", {"tap": taps, "participation_ratio": rng.uniform(2, 4, len(taps))}),
+        "spread": _spread(taps, images),
     }
+
+
+def facets(maps: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """Groups of 30 images each, of which the first differs more with every tap; the last is too small to tell."""
+    frames = []
+    for i, name in enumerate(names):
+        few = i and i == len(names) - 1
+        for quantity in ("std", "zero_fraction", "gini", "high_frequency"):
+            away = np.linspace(0, 0.3, len(maps)) * (i == 0)
+            told = {"facet": name, "tap": maps, "quantity": quantity, "images": 3 if few else 30, "mean": 0.5 + away}
+            told |= {"lower": np.nan if few else 0.45 + away, "upper": np.nan if few else 0.55 + away, "others": 0.5}
+            frames.append(pd.DataFrame({**told, "higher": 0.5 + away, "p": np.nan if few else 1 - 3.3 * away}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _spread(taps: Sequence[str], images: int) -> pd.DataFrame:
+    names = [column.name for column in spread.COLUMNS]
+    middles = dict(zip(taps, np.linspace(0.5, 0.1, len(taps)), strict=True))
+    shares = {tap: np.quantile([0.2 * x, x, 1.9 * x], list(spread.SHARES.values())) for tap, x in middles.items()}
+    rows = [(tap, name, images, *shares[tap], "a", "b") for tap in taps for name in outliers.QUANTITIES]
+    return pd.DataFrame(rows, columns=names)
 
 
 def controls(maps: Sequence[str]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ edge case in them. The pictures are scikit-image's photographs, the maps are blu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -156,6 +156,12 @@ def with_target(run: SyntheticRun) -> SyntheticRun:
     facts = replace(run.facts, target=sentence, score=f"{sentence}, mean over its positions")
     told = run_analyses.analyses(list(run.all_tiles), len(probes), predicted=True)
     return replace(run, facts=facts, attribution=table, all_attributed=made, analyses=told)
+
+
+def with_facets(run: SyntheticRun, names: Sequence[str] = ("day", HOSTILE, "few")) -> SyntheticRun:
+    """The same run of probes in groups, the first of which differs."""
+    told = run_analyses.facets(list(run.layers["tap"]), names)
+    return replace(run, analyses={**run.analyses, "facets": told})
 
 
 def _sd_unet_taps(size: int = 160, width: int = 32) -> list[TapSpec]:
@@ -443,6 +449,7 @@ def _facts(probes: tuple[str, ...], pictures: dict[str, np.ndarray], shown: int,
         displayed=probes,
         channel_rule=f"The {shown} channels with the largest variance over 40 images that are not shown.",
         versions={"fmreport": "0.1.0", "keras": "3.15.1", "numpy": np.__version__, "tensorflow": "2.21.0"},
+        measures={"outliers": 1},
         notes=(),
         date="2026-11-21",
         command="fmreport run sd_unet_pets.yaml",

@@ -22,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
-from run_data import TapSpec, make_run, sd_unet_run, small_run, with_target
+from run_data import TapSpec, make_run, sd_unet_run, small_run, with_facets, with_target
 
 from fmreport import figures
 from fmreport.figures import (
@@ -66,7 +66,7 @@ def drawn(maps: np.ndarray, *, signed: bool, mode: str = "channel") -> np.ndarra
 @pytest.mark.parametrize("width", LAYOUTS, ids=lambda width: f"{width.width} in")
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_the_same_svg_and_pdf_every_time_and_says_what_it_shows(name: str, width: Layout) -> None:
-    plot, again = (figures.draw(name, small_run(), width) for _ in range(2))
+    plot, again = (figures.draw(name, with_facets(small_run()), width) for _ in range(2))
     svg, pdf = plots.to_svg(plot), plots.to_pdf(plot)
     assert svg == plots.to_svg(again)
     assert pdf == plots.to_pdf(again)
@@ -80,7 +80,11 @@ def test_every_figure_is_the_same_svg_and_pdf_every_time_and_says_what_it_shows(
     assert plot.caption
 
 
-RUNS = {"small": small_run, "SD-UNet": sd_unet_run, "with target": lambda: with_target(sd_unet_run())}
+RUNS = {
+    "small": lambda: with_facets(small_run()),
+    "SD-UNet": lambda: with_facets(sd_unet_run()),
+    "with target": lambda: with_facets(with_target(sd_unet_run())),
+}
 
 
 @pytest.mark.parametrize("width", LAYOUTS, ids=lambda width: f"{width.width} in")
@@ -303,7 +307,7 @@ def test_rows_of_names_make_a_figure_higher_and_leave_its_panels_as_they_were() 
 
 
 def test_all_figures_are_rendered_in_both_widths_and_formats() -> None:
-    made = figures.render_all(figures.draw_all(small_run()))
+    made = figures.render_all(figures.draw_all(with_facets(small_run())))
     assert set(made) == {f"{name}{width}.{kind}" for name in FIGURES for width in ("", "_column") for kind in KINDS}
     assert all(data.startswith(KINDS[name.rpartition(".")[2]]) for name, data in made.items())
 
@@ -316,7 +320,7 @@ def test_no_figure_keeps_pyplot_state(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_in_a_page_names_its_colours_by_role_and_keeps_its_ids_to_itself(name: str) -> None:
-    svg = inline(plots.to_svg(figures.draw(name, small_run())), name)
+    svg = inline(plots.to_svg(figures.draw(name, with_facets(small_run()))), name)
     root = ET.fromstring(svg)
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
@@ -329,7 +333,7 @@ def test_a_figure_in_a_page_names_its_colours_by_role_and_keeps_its_ids_to_itsel
 
 @pytest.mark.parametrize("name", ["progression", "sparsity_by_depth"])
 def test_a_figure_in_a_page_is_drawn_at_the_places_of_its_file(name: str) -> None:
-    svg = plots.to_svg(figures.draw(name, small_run()))
+    svg = plots.to_svg(figures.draw(name, with_facets(small_run())))
     inside = ET.fromstring(inline(svg, name))
     places = [
         [float(element.get(axis, "nan")) for element in root.iter() if element.tag.endswith("use") for axis in "xy"]

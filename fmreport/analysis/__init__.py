@@ -1,4 +1,4 @@
-"""Sums of groups of images to tables: what one pass gathered, told apart by held-out images and compared with nulls.
+"""What one pass gathered to tables: sums of groups of images, held out and compared with nulls, and single images.
 
 Nothing here sees an image or a framework.
 """
@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from fmreport.analysis.over_images import Read
 from fmreport.dissection import Dissected
 from fmreport.records import Column
 
@@ -25,6 +26,9 @@ ANALYSES: dict[str, str] = {
     "dimension": "fmreport.analysis.dimension:Dimension",
     "redundancy": "fmreport.analysis.redundancy:Redundancy",
     "dissection": "fmreport.analysis.dissection:Dissection",
+    "outliers": "fmreport.analysis.outliers:Outliers",
+    "spread": "fmreport.analysis.spread:Spread",
+    "facets": "fmreport.analysis.facets:Facets",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 
@@ -47,6 +51,10 @@ class Evidence:
     seed: int
     dissected: Mapping[str, Dissected] = field(default_factory=dict)
     """What passes of their own counted, by tap; empty where nobody asked for them or no probe has a mask."""
+    samples: Read | None = None
+    """Columns of the table `samples`, of all images and taps."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """What each probe has in common with some others, for those that declare it."""
 
 
 class Analysis(Protocol):

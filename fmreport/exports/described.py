@@ -11,7 +11,7 @@ WHOLE = {
     "report.pdf": "the report for print, with methods, manifest and tables attached",
     model_card.FILE: "a part of a model card: what the run found, and how to make it again",
     ml_bom.FILE: "the model as a component in CycloneDX",
-    PICTURES: "small pictures of the first probes, and their masks",
+    PICTURES: "small pictures of the first probes and of those unlike the rest, and their masks",
     MANIFEST: "the run's record: config, versions, and media type, bytes and SHA-256 of what was read and written",
     EXECUTION: "what is true of one execution alone: when it was, how long it took, and on what host",
 }
@@ -32,6 +32,9 @@ TOLD = {
     "dimension": "dimensions in use, one row per tap",
     "redundancy": "channels that repeat others",
     "dissection": "which channels detect the mask; without a row where nothing was asked",
+    "outliers": "images unlike the rest, tap by tap",
+    "spread": "how far images differ in single quantities, tap by tap",
+    "facets": "groups of images held against all others; without a row where the config declares none",
     "controls": "the progression of models with permuted weights; without a row where nothing was asked",
     "attribution": "what the target's score owes to each tap",
 }

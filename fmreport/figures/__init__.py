@@ -17,26 +17,29 @@ FIGURES = {
     "architecture": "fmreport.figures.architecture:draw",
     "sparsity_by_depth": "fmreport.figures.sparsity_by_depth:draw",
     "shape_by_depth": "fmreport.figures.shape_by_depth:draw",
+    "tails": "fmreport.figures.tails:draw",
+    "facets": "fmreport.figures.facets:draw",
 }
 """Every figure by name, in the order in which a report shows them; what a row names is imported on use."""
 
 
-def draw(name: str, run: Run, layout: Layout | None = None) -> Plot:
-    """The named figure of a run; as wide as a page where no layout is given."""
+def draw(name: str, run: Run, layout: Layout | None = None) -> Plot | None:
+    """The named figure of a run, as wide as a page where no layout is given; None where there is nothing to draw."""
     from fmreport.figures import layout as layouts
     from fmreport.figures import plots
 
     module, _, attribute = FIGURES[name].partition(":")
     with plots.style():
-        plot: Plot = getattr(import_module(module), attribute)(run, layout or layouts.WIDE)
+        plot: Plot | None = getattr(import_module(module), attribute)(run, layout or layouts.WIDE)
     return plot
 
 
 def draw_all(run: Run) -> dict[str, tuple[Plot, ...]]:
-    """Every figure by name, in every layout of `layout.LAYOUTS`."""
+    """Every figure that there is something to draw for, by name, in every layout of `layout.LAYOUTS`."""
     from fmreport.figures.layout import LAYOUTS
 
-    return {name: tuple(draw(name, run, layout) for layout in LAYOUTS) for name in FIGURES}
+    drawn = {name: tuple(draw(name, run, layout) for layout in LAYOUTS) for name in FIGURES}
+    return {name: tuple(plot for plot in plots if plot) for name, plots in drawn.items() if all(plots)}
 
 
 def render_all(plots: Mapping[str, tuple[Plot, ...]]) -> dict[str, bytes]:

@@ -167,4 +167,15 @@ def evidence_of(
     assert scenes is not None
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in extraction.taps))
-    return Evidence(names, tables.grouped, sizes, scenes.masked_groups, extraction.planes, scenes.seed, dissected)
+    facets = {fact.name: fact.group for fact in extraction.probes.facts if fact.group}
+    return Evidence(
+        names,
+        tables.grouped,
+        sizes,
+        scenes.masked_groups,
+        extraction.planes,
+        scenes.seed,
+        dissected,
+        tables.rows.read,
+        facets,
+    )

@@ -21,7 +21,7 @@ from fmreport import (
     tiles,
 )
 from fmreport import config as settings
-from fmreport.analysis import progression, readability
+from fmreport.analysis import outliers, progression, readability
 from fmreport.blocks import blocks
 from fmreport.config import Config
 from fmreport.environment import one_thread
@@ -39,7 +39,7 @@ from fmreport.store import Draft, Run, drafting
 
 REPORTS = Path("reports")
 PICTURES = 24
-"""Probes whose pictures a run keeps, the displayed ones first."""
+"""Probes whose pictures a run keeps, the displayed ones first; those of images unlike the rest come on top."""
 
 
 @one_thread()
@@ -76,9 +76,10 @@ def run(
         follow = Follow(watch, None if cache is None else Path(cache))
         measured = measure(config, extraction, it, draft, displayed, follow)
         evidence = measured.evidence
+        analysed = {name: made.table(evidence) for name, made in analysis.load().items()}
         with watch.stage("Showing") as advance:
             _write_maps(draft, extraction, measured.tables, config, displayed, advance)
-            _write_pictures(draft, probe_set, displayed)
+            _write_pictures(draft, probe_set, displayed, outliers.pictured(analysed["outliers"]))
         attributed = _attributed(draft, extraction, config, displayed, watch)
         facts = Facts(
             name=config.name,
@@ -115,8 +116,8 @@ def run(
         )
         listed = layers_table(it.taps, it.preprocess.size)
         _write_tables(draft, measured, listed, it.inventory)
-        for name, made in analysis.load().items():
-            draft.write_table(name, made.table(evidence))
+        for name, table in analysed.items():
+            draft.write_table(name, table)
         controls = [(each.evidence, each.summary) for each in measured.controls]
         draft.write_table("controls", progression.controls(controls))
         if config.report.template:
@@ -178,10 +179,12 @@ def _write_maps(
         draft.write_tiles(tap.order, tiles.together(tap, displayed, *picked[name], made[name]))
 
 
-def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequence[str]) -> None:
-    names = [*displayed, *(name for name in probe_set.names if name not in displayed)][:PICTURES]
+def _write_pictures(draft: Draft, probe_set: probes.ProbeSet, displayed: Sequence[str], odd: Sequence[str]) -> None:
+    shown = set(displayed)
+    first = [*displayed, *(name for name in probe_set.names if name not in shown)][:PICTURES]
+    names = dict.fromkeys([*first, *odd])
     pictures, masks = {}, {}
-    for probe in probe_set.named(names):
+    for probe in probe_set.named(list(names)):
         pictures[probe.name] = probes.thumbnail(probe.image)
         if probe.mask is not None:
             masks[probe.name] = probes.mask_thumbnail(probe.mask)

@@ -20,10 +20,12 @@ from fmreport.report import (
     contents,
     copies,
     detectors,
+    facets,
     filmstrip,
     findings,
     maps,
     methods,
+    outliers,
     page,
     provenance,
     tables,
@@ -46,6 +48,8 @@ ATTACHED = {
     "selectivity": "how well the best channel of each tap tells the foreground",
     "dimension": "dimensions in use, one row per tap",
     "redundancy": "channels that repeat others",
+    "outliers": "images unlike the rest, tap by tap",
+    "spread": "how far images differ in single quantities, tap by tap",
 }
 """Tables that travel inside the PDF."""
 
@@ -56,8 +60,8 @@ MASKS = "Outlined: the mask; its share is of the pixels that are not ignored."
 DRAWN = "Masks of scikit-image’s photographs were drawn by hand for fmreport."
 BUILT = ("application", "bit")
 """Kinds of models that are built here, with random weights where the config names none."""
-LEAD, STRIP = "progression", "filmstrip"
-"""Figures of the first page."""
+LEAD, STRIP, FACETS = "progression", "filmstrip", "facets"
+"""Figures that have a place of their own: the first page, and the section on groups of images."""
 PARTS, EVERY_TAP = "Parts of the model", "Appendix: every tap"
 """Headings of the PDF under which the taps are found."""
 EMPTY = (
@@ -114,10 +118,12 @@ def build(run: Run, *, plots: Plots | None = None, advance: Advance = lambda don
         ramp=mosaics.ramp(),
         photo_fit=str(facts.preprocess.get("resize") or "stretch"),
         probes_note=f"{plural(unseen, 'more probe')} measured, without a picture here." if unseen > 0 else "",
+        outliers=outliers.told(run),
+        facets=facets.told(run, plotted.get(FACETS)),
         lead=plotted[LEAD],
         strip=plotted[STRIP],
         filmstrip=filmstrip.filmstrip(run),
-        more_figures=tuple(each for name, each in plotted.items() if name not in (LEAD, STRIP)),
+        more_figures=tuple(each for name, each in plotted.items() if name not in (LEAD, STRIP, FACETS)),
         table=tables.layer_table(run),
         copies=tuple(copies.copies(run)),
         maps_intro=(*maps.introduction(run, None), *attribution.introduction(run)),

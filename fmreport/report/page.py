@@ -88,6 +88,56 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class OddImage:
+    """An image unlike the rest."""
+
+    name: str
+    group: str
+    """As the config declares it; empty where it declares none."""
+    jpeg: bytes
+    """Empty where the run keeps no picture of it."""
+    width: int
+    height: int
+    alt: str
+    taps: str
+    """At how many taps, in words."""
+    tap: str
+    """Where it is furthest from the others."""
+    href: str
+    """Address of that tap; empty for the image itself."""
+    label: str
+    """The same, for links in print."""
+    told: str
+    """In what, and how far, beside the median of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddTap:
+    """A tap at which some images are unlike the rest."""
+
+    name: str
+    href: str
+    label: str
+    count: str
+    """How many."""
+    images: tuple[tuple[str, str], ...]
+    """The name of each that is shown, and what is told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outliers:
+    """Images unlike the rest."""
+
+    sentences: tuple[str, ...]
+    """What was found, what was to be expected, and how to read it."""
+    images: tuple[OddImage, ...]
+    """The oddest over all taps."""
+    taps: tuple[OddTap, ...]
+    taps_note: str
+    """What is left out of them; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """One plot over all taps."""
 
@@ -129,6 +179,37 @@ class Stage:
 
     name: str
     frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A group of images, held against all others."""
+
+    name: str
+    images: str
+    """How many."""
+    tap: str
+    """Where it differs most from the others; empty where that is not known."""
+    href: str
+    """Address of that tap; empty for the image itself."""
+    label: str
+    """The same, for links in print."""
+    told: str
+    """In what it differs there, and how far."""
+    p: str
+    """Corrected for all comparisons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Groups of images, side by side."""
+
+    sentences: tuple[str, ...]
+    figure: Figure | None
+    rows: tuple[Facet, ...]
+    """Those that differ most first."""
+    note: str
+    """Which groups these are, where not all are among them; empty where all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,6 +610,9 @@ class Page:
     """How a photograph fills its place beside printed maps, as the model's input did: `stretch`, `crop` or `pad`."""
     probes_note: str
     """A sentence on the probes whose pictures are not shown; empty where all are."""
+    outliers: Outliers
+    facets: Facets | None
+    """None where the config declares no groups."""
     lead: Figure
     """The plot that stands beside the findings."""
     strip: Figure
@@ -536,7 +620,7 @@ class Page:
     filmstrip: tuple[Stage, ...]
     """The same for a page that colours maps; empty where there are none."""
     more_figures: tuple[Figure, ...]
-    """The plots that are neither the lead nor the filmstrip."""
+    """The plots that stand in no place of their own."""
     table: Table
     copies: tuple[CopyText, ...]
     """The tables of taps and of parts as text."""

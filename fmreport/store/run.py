@@ -206,11 +206,18 @@ class Run:
         return _read(self.folder / PICTURES, lambda path: _read_pictures(path, "mask"))
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of `TABLES`, read anew."""
+        """One of `TABLES`, read anew; that of an analysis which is younger than the run has no row."""
+        if self._lacks(name):
+            return pd.DataFrame(columns=self.names(name))
         return _read(self.folder / "tables" / TABLES[name], _read_table)
+
+    def _lacks(self, table: str) -> bool:
+        return table in analysis.ANALYSES and f"tables/{TABLES[table]}" not in self.manifest.outputs
 
     def names(self, table: str) -> list[str]:
         """The columns of one of `TABLES`, of which no row is read."""
+        if self._lacks(table):
+            return [column.name for column in analysis.load()[table].columns]
         return _read(self.folder / "tables" / TABLES[table], _read_names)
 
     def _repr_html_(self) -> str:
