@@ -248,6 +248,21 @@ def test_values_that_moved_to_another_bin_are_few_elsewhere(tmp_path: Path) -> N
     assert "t: count differs by 0.17" in far.details
 
 
+@pytest.mark.parametrize(("column", "verdict"), [("zero_fraction", HELD), ("mean", FAILED)])
+def test_values_that_rounding_takes_across_zero_are_a_share_of_all_values(
+    tmp_path: Path, column: str, verdict: str
+) -> None:
+    made = {}
+    for name, share in (("before", 0.010), ("after", 0.0102)):
+        with drafting(tmp_path / name, force=False) as draft:
+            for table, frame in tables().items():
+                draft.write_table(table, frame.assign(**{column: share}) if table == "summary" else frame)
+            draft.write_manifest(replace(facts(), versions={"fmreport": name}))
+        made[name] = Run.open(tmp_path / name)
+    checks = verification.same_tables(made["before"], made["after"])
+    assert next(check for check in checks if "summary" in check.asked).verdict == verdict
+
+
 def test_rows_that_only_one_run_has_are_a_failure(tmp_path: Path) -> None:
     before = changed(tmp_path / "before", by=0, versions={"fmreport": "0"})
     fewer = tables()["summary"].iloc[1:]

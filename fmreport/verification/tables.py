@@ -16,6 +16,8 @@ TOLERANCE = 1e-3
 """On another processor or with other packages: of the largest magnitude that a column has at a tap."""
 MOVED = 0.01
 """The same for histograms: the share of a tap's values that lie in another bin."""
+SHARES = ("zero_fraction", "zero_fraction_macro", "near_zero_fraction")
+"""Columns that count values on one side of a threshold: what rounding takes across is a share of all values."""
 STEPS = 2
 """The same for the 8 bits of a map."""
 KEYS = ("tap", "facet", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path")
@@ -63,7 +65,8 @@ def same_tables(run: Run, again: Run) -> list[Check]:
     """The tables and maps of a run against those of the same run made again, bit for bit.
 
     Where something that may change the last digits differs, numbers may differ by `TOLERANCE` of the largest magnitude
-    that a column has at a tap, and maps by `STEPS` of 255; what differs more is named, tap by tap.
+    that a column has at a tap, `SHARES` by as much of all values, and maps by `STEPS` of 255; what differs more is
+    named, tap by tap.
     """
     kept = ("tables/", "maps/")
     ours = {path: fact for path, fact in run.manifest.outputs.items() if path.startswith(kept)}
@@ -119,7 +122,7 @@ def _far(ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[_Deviation]:
         if not (pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other)):
             apart = np.where(one.astype(str) == other.astype(str), 0.0, np.inf)
         else:
-            apart = _relative(_floats(one), _floats(other), taps)
+            apart = _relative(_floats(one), _floats(other), taps, of_all=column in SHARES)
         for place in pd.Series(apart).groupby(taps, sort=False).idxmax():
             yield _Deviation(str(taps[place]), str(column), float(apart[place]))
 
@@ -138,8 +141,9 @@ def _floats(column: pd.Series) -> np.ndarray:
     return column.to_numpy(np.float64, na_value=np.nan)
 
 
-def _relative(one: np.ndarray, other: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    scale = pd.Series(np.where(np.isfinite(one), np.abs(one), 0.0)).groupby(taps).transform("max").to_numpy()
+def _relative(one: np.ndarray, other: np.ndarray, taps: np.ndarray, *, of_all: bool) -> np.ndarray:
+    largest = np.ones(len(one)) if of_all else np.where(np.isfinite(one), np.abs(one), 0.0)
+    scale = pd.Series(largest).groupby(taps).transform("max").to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.abs(one - other) / np.where(scale > 0, scale, 1.0)
     apart = np.where((one == other) | (np.isnan(one) & np.isnan(other)), 0.0, apart)
