@@ -174,5 +174,5 @@ if __name__ == "__main__":
     many_images.write(here, IMAGES)
     expected = fmreport.run(here / "many.yaml", out=here / "whole").folder
     same = many_images.files(resumed_after_kills(here, count, seed=1)) == many_images.files(expected)
-    print(f"{count} kills, {'the same bytes' if same else 'OTHER BYTES'}")
+    sys.stdout.write(f"{count} kills, {'the same bytes' if same else 'OTHER BYTES'}\n")
     sys.exit(not same)
