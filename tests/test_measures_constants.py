@@ -94,8 +94,8 @@ floats = st.floats(-(2.0**100), 2.0**100, width=32, allow_subnormal=False)
 def test_what_comes_of_bins_keeps_its_bounds(drawn: list[float]) -> None:
     values = np.array(drawn, np.float32)
     exact = values.astype(np.float64)
-    scale = Scale(float(np.sqrt((exact**2).mean())), float(exact.min()), float(exact.max()))
-    found = from_bins(*edges(), histogram(values), scale)
+    scale = Scale(*(np.array([each]) for each in (np.sqrt((exact**2).mean()), exact.min(), exact.max())))
+    found = {name: value[0] for name, value in from_bins(*edges(), histogram(values)[None], scale).items()}
     for name, q in QUANTILES.items():
         assert found[name] == pytest.approx(np.quantile(exact, q, method="inverted_cdf"), rel=1 / 16 + 1e-9)
     if exact.any():
@@ -126,3 +126,17 @@ def test_bins_are_in_order_and_without_gaps() -> None:
         low[kept][1:][low[kept][1:] != np.finfo(np.float32).tiny],
         high[kept][:-1][high[kept][:-1] != -np.finfo(np.float32).tiny],
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=40, max_size=40), min_size=1, max_size=6))
+def test_what_comes_of_a_histogram_does_not_depend_on_those_beside_it(drawn: list[list[int]]) -> None:
+    counts = np.array(drawn)
+    low, high = (each[6000:6040] for each in edges())
+    of_rows = Scale(np.linspace(1, 2, len(counts)), np.full(len(counts), low[0]), np.full(len(counts), high[-1]))
+    together = from_bins(low, high, counts, of_rows)
+    for row, of_row in enumerate(counts):
+        scale = Scale(*(each[[row]] for each in (of_rows.rms, of_rows.minimum, of_rows.maximum)))
+        for name, value in from_bins(low, high, of_row[None], scale).items():
+            assert np.array_equal(value[0], together[name][row], equal_nan=True)
+        assert np.isnan(together["gini"][row]) == (not of_row.any())

@@ -59,7 +59,10 @@ class Gathering:
         return {name: self._of(measure) for name, measure in self._measures.items()}
 
     def _add_rows(self, parts: Parts, per_channel: Sequence[Sum]) -> None:
-        rows = {**parts, **merge(per_channel, parts, axis=1)}
+        # What is kept of all images together is never derived from, and may be large.
+        apart = {s.name for per in ("whole", "place") for s in sums(self._measures, per)}
+        rows = {name: value for name, value in parts.items() if name not in apart}
+        rows |= merge(per_channel, parts, axis=1)
         kept = [s.name for s in (*per_channel, *sums(self._measures, "image")) if s.name in rows]
         derived = derive(tuple(self._measures.values()), rows)
         columns = [d.column.name for m in self._measures.values() for d in m.columns if "sample" in d.levels]
@@ -74,7 +77,8 @@ class Gathering:
                 if name not in grouped:
                     dtype = np.result_type(parts[name], np.float64)
                     grouped[name] = np.zeros((counts[per], *parts[name].shape[1:]), dtype)
-                np.add.at(grouped[name], at[per], parts[name])
+                for place, row in zip(at[per], parts[name], strict=True):
+                    grouped[name][place] += row
         numbers = [(row, scenes.place[name]) for row, name in enumerate(names) if name in scenes.place]
         for name in (s.name for s in sums(self._measures, "place") if s.name in parts):
             rows = parts[name]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from fmreport.extract.function import DECIDING
+from fmreport.extract.feeding import Batch
+from fmreport.extract.function import DECIDING, Parts
 from fmreport.extract.gathering import Gathering
 from fmreport.extract.shards import Shard
 from fmreport.extract.working import Made, Step, Task
 from fmreport.measures import load
+from fmreport.probes.pool import ordered
 
 if TYPE_CHECKING:
     from fmreport.extract.extraction import Extraction
@@ -47,11 +50,18 @@ class Measuring:
         measured = extraction.measured(tuple(taken))
         taps, draw = extraction.measured_taps, extraction.draw
         gatherings = [Gathering(taken, draw, shard.scenes, shown=self.shown) for _ in taps]
-        for names, arrays in extraction.batches(shard.probes, shard.scenes):
-            by_tap = measured(*arrays)
-            for tap, gathering in zip(taps, gatherings, strict=True):
-                gathering.add(names, by_tap[tap.name])
-            step(len(names))
+
+        def of_model(batch: Batch) -> tuple[tuple[str, ...], dict[str, Parts]]:
+            names, arrays = batch
+            return names, measured(*arrays)
+
+        # The model works on the next batch while what it left of this one is gathered.
+        fed = extraction.batches(shard.probes, shard.scenes)
+        with closing(ordered(of_model, fed, threads=1, ahead=1)) as done:
+            for names, by_tap in done:
+                for tap, gathering in zip(taps, gatherings, strict=True):
+                    gathering.add(names, by_tap[tap.name])
+                step(len(names))
         made: Made = {piece: {} for piece in self.pieces}
         for place, gathering in enumerate(gatherings):
             for piece, arrays_of in gathering.pieces().items():

@@ -68,8 +68,8 @@ def ascending(counts: np.ndarray) -> np.ndarray:
     return ordered
 
 
-def edge_below(value: float) -> float:
-    """The largest edge of a bin at or below a value of 0 or more."""
-    bits = np.array(min(value, LARGEST), np.float32).view(np.uint32) >> SHIFT << SHIFT
-    edge = float(np.array(bits, np.uint32).view(np.float32))
-    return edge if edge >= np.finfo(np.float32).tiny else 0.0
+def edge_below(values: np.ndarray) -> np.ndarray:
+    """The largest edge of a bin at or below each of some values of 0 or more, float64; NaN of NaN."""
+    bits = np.minimum(values, LARGEST).astype(np.float32).view(np.uint32) >> SHIFT << SHIFT
+    edge = bits.view(np.float32).astype(np.float64)
+    return np.where(edge < np.finfo(np.float32).tiny, 0.0, edge)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fmreport.measures import derive, load, merge
-from fmreport.measures.distribution import QUANTILES, Scale, from_bins, rms
+from fmreport.measures.distribution import QUANTILES, Scale, from_bins
 from fmreport.measures.modes import NOISE, SOURCES, modes
 from fmreport.measures.regions import Regions
 from fmreport.measures.treves_rolls import SOURCE
@@ -74,9 +74,8 @@ def _row(tap: str, samples: pd.DataFrame, channels: pd.DataFrame, histogram: pd.
     derived = derive(measures, sums)
     finite = int(sums["finite"][0])
     least, most = (float(sums[name][0]) for name in ("minimum", "maximum"))
-    scale = Scale(rms(finite, float(sums["squares"][0])), least, most)
     low, high, count = (histogram[name].to_numpy() for name in ("low", "high", "count"))
-    bins = from_bins(low, high, count, scale)
+    bins = {name: float(value[0]) for name, value in from_bins(low, high, count[None], Scale.of(sums)).items()}
     signed = finite > 0 and float(sums["minimum"][0]) < 0
     parts = modes(low, high, count)
     return {
