@@ -7,6 +7,7 @@ import os
 import pickle
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def checked(constants: Constants, runs: int, say: Callable[[str], None]) -> list
                 add(*alone(subject, images, constants, Path(folder), runs))
         for subject, images, workers in CLUSTERS:
             with tempfile.TemporaryDirectory() as folder:
-                add(cluster(subject, images, workers, constants, Path(folder)))
+                add(*cluster(subject, images, workers, constants, Path(folder)))
     return rows
 
 
@@ -80,9 +81,14 @@ def worked(name: str, made: Extraction, runs: int) -> Work:
     return work_of(name, made, least(plain(made), runs + 2).core / made.batch)
 
 
-def cluster(subject: Subject, images: int, workers: int, constants: Constants, folder: Path) -> dict[str, Any]:
-    """A measuring pass by Ray, behind one that does not count, in which workers build their graphs."""
+def cluster(subject: Subject, images: int, workers: int, constants: Constants, folder: Path) -> list[dict[str, Any]]:
+    """A measuring pass by Ray, behind one that does not count, in which workers build their graphs.
+
+    The time that passes is predicted twice: from the constants, and from the seconds that the shards themselves took,
+    which others on the machine lengthen. The second is a check of the queue alone.
+    """
     from fmreport.engines import Plan, started
+    from fmreport.engines.following import Followed
 
     photographs(folder, images)
     config = subject.config(folder, engine={"kind": "ray", "workers": workers, "num_cpus": 1})
@@ -90,8 +96,30 @@ def cluster(subject: Subject, images: int, workers: int, constants: Constants, f
     work = worked(subject.name, made, 2)
     with started(Plan(config, made, lambda text: None)) as ready:
         made.measure((), engine=ready.engine)
+        followed, before = Followed(ready.engine), core_seconds(ready.engine)
         with watched() as watch:
-            made.measure((), engine=ready.engine)
-    predicted = makespan(work.shards, workers, stations(work, HERE, constants.rates))
+            made.measure((), engine=followed)
+        taken = core_seconds(ready.engine) - before
+    at = stations(work, HERE, constants.rates)
+    seen = replace(at, worker=followed.so_far.seconds / work.shards + at.worker - shard_seconds(work, constants))
     case = f"{subject.name}: {len(work.taps)} taps, {images:,} images, Ray, {workers} of one core"
-    return {"what": "seconds", "case": case, "predicted": predicted, "measured": watch.wall}
+    both = {
+        "workers' core seconds": (work.shards * at.worker, taken),
+        "seconds": (makespan(work.shards, workers, at), watch.wall),
+        "seconds, from the shards'": (makespan(work.shards, workers, seen), watch.wall),
+    }
+    return [{"what": what, "case": case, "predicted": one, "measured": other} for what, (one, other) in both.items()]
+
+
+def shard_seconds(work: Work, constants: Constants) -> float:
+    """Of one core for one shard, without handing over its result."""
+    return work.part.images * sum(worker_seconds(work, constants.rates).values())
+
+
+def core_seconds(engine: Any) -> float:
+    """That the workers' processes have taken so far (Linux)."""
+    ticks = 0
+    for process in engine.processes:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

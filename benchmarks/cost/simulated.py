@@ -39,6 +39,14 @@ class Chance:
 NONE = Chance()
 
 
+def usual(replaced: float) -> Chance:
+    """Shards that differ by a tenth, one in a hundred that takes three times as long, a death in twenty hours.
+
+    An assumption, and not measured: it depends on the cluster.
+    """
+    return Chance(spread=0.1, stragglers=0.01, slower=3.0, deaths=0.05, replaced=replaced)
+
+
 @dataclass(slots=True)
 class Simulated:
     """How it went."""

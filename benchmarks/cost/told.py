@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from benchmarks.cost.constants import MACHINES, MODELS, Constants
 from benchmarks.cost.formulas import Cost, worker_seconds
-from benchmarks.cost.sizes import KINDS, by_kind
+from benchmarks.cost.simulated import simulate, usual
+from benchmarks.cost.sizes import KINDS, by_kind, result_bytes
 
 IMAGES = (10_000, 1_000_000, 1_000_000_000)
 WORKERS = (1, 16, 128, 1024)
@@ -128,11 +129,25 @@ def _cost(cost: Cost) -> tuple[str, ...]:
         cost.work.name,
         f"{cost.work.images:,}",
         f"{cost.workers:,}",
-        f"{hours:,.1f}" if hours < 100 else f"{hours:,.0f}",
+        f"{hours:,.2f}" if hours < 10 else f"{hours:,.0f}",
         f"{held:,.0f}",
         cost.bottleneck,
         *(f"{size / GB:,.1f}" if size < 100 * GB else f"{size / GB:,.0f}" for size in sizes),
     )
+
+
+def chances(constants: Constants) -> str:
+    """What the simulation makes of a million images."""
+    rows = []
+    for model in MODELS:
+        for workers in WORKERS:
+            cost = Cost(constants.work(model, 1_000_000), MACHINES, constants.rates, workers)
+            went = simulate(cost.work.shards, workers, cost.at, usual(cost.seconds["starting"]))
+            longer, size = went.seconds / cost.seconds["measuring"], result_bytes(cost.work.every, cost.work.part)
+            numbers = f"{longer:.2f}", f"{went.deaths}", f"{went.waiting:,}", f"{went.waiting * size / GB:,.1f}"
+            rows.append((model, f"{workers:,}", *numbers))
+    last = ("seconds, of those of the formula", "deaths", "results that waited at once, at most", "GB")
+    return markdown(("model", "workers", *last), rows)
 
 
 TABLES: dict[str, Callable[[Constants], str]] = {
@@ -141,6 +156,7 @@ TABLES: dict[str, Callable[[Constants], str]] = {
     "kinds": kinds,
     "checks": checks,
     "ceilings": ceilings,
+    "chances": chances,
     "costs": costs,
 }
 """By the names of their places in the page."""
