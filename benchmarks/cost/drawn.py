@@ -66,7 +66,7 @@ def simulated(runs: Sequence[Cost]) -> list[float]:
 
 
 def throughput(axes: Axes, runs: Sequence[Cost], chance: Sequence[float]) -> None:
-    """The formulas as a line, the simulation as points, ceilings dashed; in grey what is in proportion to the workers."""
+    """The formulas as a line, the simulation as points, ceilings dashed, what is in proportion grey."""
     alone = runs[0].throughput
     axes.plot(WORKERS, [alone * workers for workers in WORKERS], color=plots.RULE, linewidth=1)
     axes.plot(WORKERS, [run.throughput for run in runs], color=plots.FIRST, linewidth=1.4)
