@@ -6,11 +6,15 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from in_browser import CHROMIUM
+
+# For `benchmarks`, which no installation has; behind all else, so that the fmreport that is installed is tested.
+sys.path.append(str(Path(__file__).parent.parent))
 
 # How long an example takes says more of the machine, which is shared, than of the code.
 settings.register_profile("shared_machine", parent=settings(), deadline=None)
