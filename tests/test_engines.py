@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +23,7 @@ from fmreport.cache import Cache
 from fmreport.engines import ENGINES, EXTRAS, Plan, caching, started
 from fmreport.engines.caching import Cached
 from fmreport.engines.following import SLOWEST, Followed
-from fmreport.errors import EngineError, OutOfMemoryError
+from fmreport.errors import EngineError, OutOfMemoryError, StoreError
 from fmreport.extract import Done, Extraction, InProcess, Job, Made, Shard, Step, Tables, Task
 
 COUNT = 70
@@ -237,6 +239,28 @@ def test_a_task_that_is_otherwise_finds_nothing_of_another(tmp_path: Path) -> No
     other = Adding(extra=20)
     assert values(cached(tmp_path).work(jobs(other, 3), lambda images: None)) == expected(3, 20)
     assert other.worked == [(number, ("more",)) for number in range(3)]
+
+
+def test_a_disk_that_is_full_in_the_middle_ends_the_work_and_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file, written = os.replace, list[str]()
+
+    def filling(source: str, target: str) -> None:
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(target)
+        replace_file(source, target)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", filling)
+        done = cached(tmp_path).work(jobs(Adding(), 5), lambda images: None)
+        assert next(done).shard.number == 0
+        with pytest.raises(StoreError, match=r"^the cache .* cannot be used: No space left on device$"):
+            next(done)
+    again = Adding()
+    assert values(cached(tmp_path).work(jobs(again, 5), lambda images: None)) == expected(5)
+    assert again.worked == [(1, ("more",)), *((number, again.pieces) for number in (2, 3, 4))]
 
 
 def test_followed_work_is_counted_by_whether_it_was_computed(tmp_path: Path) -> None:
