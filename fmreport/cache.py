@@ -57,6 +57,11 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def check(self) -> None:
+        """Raises `StoreError` where something else than a folder is in its place."""
+        if os.path.lexists(self.folder) and not self.folder.is_dir():
+            raise StoreError(f"the cache {self.folder} is no folder", fix="name a folder with --cache, or a new one")
+
     def path(self, key: str) -> Path:
         """Where a piece of a shard lies, or would lie; `key` is 64 hexadecimal digits."""
         return self.folder / key[:2] / f"{key}{SUFFIX}"

@@ -26,6 +26,10 @@ class OutOfMemoryError(SourceError):
     """The model's activations do not fit into memory."""
 
 
+TOO_LARGE = "make preprocess.size smaller, tap fewer layers, or run it where there is more memory"
+"""The `fix` where memory runs out."""
+
+
 class EngineError(FmreportError):
     """Those who do the work cannot be reached, or cannot do it."""
 

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from typer.testing import CliRunner
 
+import fmreport
 from fmreport.cache import Cache, DamagedError, key_of
 from fmreport.cli import app
+from fmreport.config import from_dict
 from fmreport.errors import StoreError
 
 KEY = key_of("context", {"measure": "zeros"})
@@ -133,6 +135,23 @@ def test_a_cache_that_is_a_file_is_told(tmp_path: Path) -> None:
         Cache(tmp_path / "file").put(KEY, ARRAYS, TOLD)
     with pytest.raises(StoreError, match="is no folder"):
         list(Cache(tmp_path / "file").entries())
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(StoreError, match=rf"^the cache .*{name} is no folder$") as caught:
+            Cache(tmp_path / name).check()
+        assert "--cache" in caught.value.fix
+    Cache(tmp_path).check()
+    Cache(tmp_path / "new").check()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_with_a_cache_that_is_a_file_opens_no_model(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    data = {"name": "n", "model": {"kind": "keras", "path": "nowhere.keras"}}
+    data["probes"] = [{"kind": "skimage", "names": ["cat"]}]  # type: ignore[assignment]
+    with pytest.raises(StoreError, match="file is no folder"):
+        fmreport.run(from_dict(data, tmp_path), out=tmp_path / "reports", cache=tmp_path / "file")
+    assert not (tmp_path / "reports").exists()
 
 
 def test_pruning_takes_what_was_used_longest_ago(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def test_what_is_commented_out_can_be_used_too(tmp_path: Path, model: str) -> No
     assert awake.count("# ") < text.count("# ") - 15
     config = load(write(tmp_path, awake))
     assert (len(config.probes), len(config.layers), config.batch) == (4, 7, 8)
+    assert config.engine.kind == "ray"
 
 
 @pytest.mark.parametrize("written", ["figures", "report", "memory_mb", "seed", "layers", "exclude", "release"])

@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from probe_files import save
+from typer.testing import CliRunner
 
 from fmreport import config, facts, manifest
+from fmreport.cache import Cache, key_of
 from fmreport.cli import app
+from fmreport.engines import ENGINES
 from fmreport.errors import ProbeError
 from fmreport.probes import SOURCES, collect
 from fmreport.report import methods
@@ -80,6 +83,32 @@ def test_every_kind_of_probes_for_real_sets_has_an_example() -> None:
     assert shown | {"skimage"} == set(SOURCES)
 
 
+CONFIGURATION = FENCE.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
+
+
+def test_every_kind_of_engine_has_an_example_that_loads(tmp_path: Path) -> None:
+    found = set()
+    for language, text in CONFIGURATION:
+        if language == "yaml" and "engine:" in text:
+            head = "" if text.startswith("name:") else "name: n\nmodel: {kind: keras, path: m}\n"
+            head += "" if "probes:" in text else "probes: [{kind: skimage, names: [cat]}]\n"
+            (tmp_path / "example.yaml").write_text(head + text, encoding="utf-8")
+            found.add(config.load(tmp_path / "example.yaml").engine.kind)
+    assert found == set(ENGINES)
+
+
+def test_the_commands_that_look_after_a_cache_do_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Cache(Path("shards")).put(key_of("", {}), {"a": np.zeros(3)}, {"name": "my_model", "piece": "zeros"})
+    text = "\n".join(text for language, text in CONFIGURATION if language == "sh")
+    lines = re.findall(r"^fmreport (cache \w+ .*)$", text, re.MULTILINE)
+    assert [line.split()[1] for line in lines] == ["list", "prune"]
+    for line in lines:
+        done = CliRunner().invoke(app, line.split())
+        assert done.exit_code == 0, done.output
+        assert re.search(r"1 file|removed 0 files", done.output)
+
+
 def test_there_are_configs_to_load() -> None:
     assert len(CONFIGS) >= 2
 
@@ -123,6 +152,7 @@ def test_the_manifest_is_documented_entry_by_entry() -> None:
 
 def test_every_command_of_the_readme_exists() -> None:
     known = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    known |= {group.name for group in app.registered_groups if group.name}
     blocks = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     shell = [text for language, text in blocks if language == "sh"]
     used = set(re.findall(r"\bfmreport (\w+)", "\n".join(shell)))

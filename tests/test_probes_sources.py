@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,9 +21,18 @@ from fmreport import config
 from fmreport.config.probes import Probes
 from fmreport.errors import ProbeError
 from fmreport.probes import SOURCES, ProbeSet, collect, probeset
+from fmreport.probes.outlines import Outline
 
 COUNT = 3
 """Probes that each made-up source holds."""
+TRAVELS = 1024
+"""Bytes that one more probe may add to what another process is sent."""
+ELSEWHERE = """\
+import hashlib, pickle, sys
+for probe in pickle.load(sys.stdin.buffer):
+    print(probe.name, *(hashlib.sha256(array.tobytes()).hexdigest() for array in (probe.image, probe.mask)))
+"""
+"""What another process does with a set of probes that it is sent."""
 
 
 def pictures(folder: Path) -> list[str]:
@@ -195,3 +208,37 @@ def test_the_same_source_twice_is_an_error_that_names_what_is_listed_already(
     with pytest.raises(ProbeError) as caught:
         collect([section(kind, folder, **settings)] * 2, folder)
     assert f"probes[1]: {probes.facts[0].origin} is listed already: probes[0]" in str(caught.value)
+
+
+def test_a_set_of_probes_travels_to_another_process_which_reads_the_same(probes: ProbeSet) -> None:
+    data = pickle.dumps(probes)
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], input=data, capture_output=True, check=True, timeout=300)
+    arrays = [(probe.name, *(hashlib.sha256(each.tobytes()).hexdigest() for each in (probe.image, probe.mask)))
+              for probe in probes if probe.mask is not None]  # fmt: skip
+    assert [tuple(line.split()) for line in done.stdout.decode().splitlines()] == arrays
+    assert len(arrays) == COUNT
+
+
+def test_a_set_of_probes_travels_as_ray_sends_it(probes: ProbeSet) -> None:
+    cloudpickle = pytest.importorskip("ray.cloudpickle", reason="needs the extra fmreport[ray]")
+    arrived = pickle.loads(cloudpickle.dumps(probes))
+    assert arrived.facts == probes.facts
+    for one, other in zip(arrived, probes, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.mask, other.mask)
+
+
+def test_what_travels_of_one_more_probe_is_little(probes: ProbeSet) -> None:
+    outlines = sum(len(pickle.dumps(file.mask)) for file in probes.files[2:] if isinstance(file.mask, Outline))
+    assert 0 < len(pickle.dumps(probes)) - len(pickle.dumps(probes[:2])) < TRAVELS + outlines
+
+
+def test_files_in_memory_stay_in_their_process(tmp_path: Path) -> None:
+    address = f"memory:/{tmp_path}/pictures"
+    pictures(tmp_path / "here")
+    fsspec.filesystem("memory").put(str(tmp_path / "here"), address, recursive=True)
+    data = pickle.dumps(collect([section("files", tmp_path, images=f"{address}/*/*.png")], tmp_path))
+    assert len(pickle.loads(data)) == 2 * COUNT
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE], input=data, capture_output=True, check=False, timeout=300)
+    assert done.returncode != 0
+    assert f"{address}/a/0.png cannot be opened: no such file" in done.stderr.decode()

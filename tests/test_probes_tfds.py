@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import pickle
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -188,6 +190,29 @@ def test_a_file_that_ends_inside_a_record_is_refused(tmp_path: Path, kept: int) 
     (tmp_path / "b.tfrecord").write_bytes(data[:kept])
     with pytest.raises(ProbeError, match=r"b\.tfrecord ends inside a record"):
         Records(tmp_path / "b.tfrecord")
+
+
+def test_all_readers_that_arrive_in_a_process_are_one(sets: Path) -> None:
+    probes = taken(sets, "test", mask="segmentation_mask", group="label")
+    one, other = pickle.loads(pickle.dumps(probes[2:])), pickle.loads(pickle.dumps(probes[:2]))
+    readers = {place.read for each in (one, other) for file in each.files for place in (file.place, file.mask)}
+    readers |= {file.group.read for each in (one, other) for file in each.files}
+    assert len(readers) == 1
+    assert readers != {probes.files[0].place.read}, "what is collected anew is opened anew"
+    assert numbers(one) + numbers(other) == numbers(probes)[2:] + numbers(probes)[:2]
+
+
+def test_a_file_that_is_gone_is_told_and_so_is_a_data_set_that_is_not_on_this_machine(tmp_path: Path) -> None:
+    prepared(tmp_path, form="tfrecord")
+    data = pickle.dumps(taken(tmp_path, split="test"))
+    (file,) = tmp_path.rglob("*test.tfrecord*")
+    file.unlink()
+    error = refused(tmp_path)
+    assert str(error).startswith("probes[0].name: the data set 'pictures' cannot be opened: [Errno 2] No such file")
+    shutil.rmtree(tmp_path / NAME)
+    with pytest.raises(ProbeError, match=rf"^tfds:{NAME}/1\.2\.0/test_0 cannot be read from its data set: ") as caught:
+        pickle.loads(data)[0]
+    assert "not on this machine" in caught.value.fix
 
 
 def test_damaged_records_are_named(tmp_path: Path) -> None:

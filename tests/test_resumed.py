@@ -138,6 +138,7 @@ def test_shards_that_are_damaged_are_named_and_computed_again(folder: Path, plac
     assert many_images.files(made) == many_images.files(folder / "whole/many/v1")
     damaged = [text for text in watch.said if "is damaged in the cache, and computed again" in text]
     assert len(damaged) == 2
+    assert f"{SHARDS - 1} of {SHARDS} shards were read from the cache" in watch.said
     assert all("shard 2 (00064 to 00127)" in text for text in damaged)
     assert all(Cache(cache).holds(entry.path.stem) for entry in entries)
 

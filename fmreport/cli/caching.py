@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,11 +61,11 @@ def listed(folder: Folder) -> None:
         table.add_column(title, justify="right" if title in ("shards", "images", "MB") else "left")
     for (name, model, piece), group in sorted(groups.items()):
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(group.used))
-        counts = f"{group.files:,}", f"{group.images:,}", f"{group.bytes / MEGABYTE:,.1f}"
+        counts = f"{group.files:,}", f"{group.images:,}", _megabytes(group.bytes)
         table.add_row(escape(name), escape(model), escape(piece), *counts, used)
     # A pipe has no width of its own; what is cut there is lost.
     (out if out.is_terminal else Console(width=400, highlight=False)).print(table)
-    out.print(f"{_files(whole.files)}, {whole.bytes / MEGABYTE:,.1f} MB")
+    out.print(f"{_files(whole.files)}, {_megabytes(whole.bytes)} MB")
 
 
 @cache.command()
@@ -87,12 +86,13 @@ def prune(
         raise FmreportError("nothing says what is to go", fix="give --days N, --mb N or both; --days 0 removes all")
     before = None if days is None else time.time() - days * DAY
     gone = Cache(folder).prune(before=before, most=None if megabytes is None else round(megabytes * MEGABYTE))
-    out.print(f"removed {_files(len(gone))}, {_size(gone):,.1f} MB")
+    out.print(f"removed {_files(len(gone))}, {_megabytes(sum(entry.bytes for entry in gone))} MB")
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
-def _size(entries: Iterable[Entry]) -> float:
-    return sum(entry.bytes for entry in entries) / MEGABYTE
+def _megabytes(size: int) -> str:
+    """Some, where there are some."""
+    return f"{size / MEGABYTE:,.1f}" if size >= 0.1 * MEGABYTE or not size else "< 0.1"

@@ -68,7 +68,7 @@ def main() -> None:
         # Typer turns Ctrl-C inside a command into exit code 130.
         if isinstance(end, SystemExit) and end.code != INTERRUPTED:
             raise
-        _stop("stopped", "nothing was written; start again when it suits")
+        _stop("stopped", "no run was written, and --cache keeps finished shards; start again when it suits")
     except BrokenPipeError:
         sys.exit(2)
     except MemoryError:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from fmreport.cache import Cache, DamagedError, key_of
 from fmreport.extract import Done, Engine, Job, Made, Step
+
+AHEAD = 1024
+"""Shards that are looked for, at most, before the first of them is passed on: more than any engine works on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +36,27 @@ class Cached:
         """In the order of the jobs."""
         taken: deque[_Kept] = deque()
         computed: dict[int, Done] = {}
-
-        def missing() -> Iterator[Job]:
-            for job in jobs:
-                kept = _Kept(job, self._kept(job))
-                taken.append(kept)
-                lacking = [piece for piece in job.task.pieces if piece not in kept.keys]
-                if lacking:
-                    yield Job(job.task.only(lacking), job.shard)
-                else:
-                    step(len(job.shard.probes))
-
-        for done in self._engine.work(missing(), step):
-            self._keep(done, next(kept.job for kept in taken if kept.job.shard.number == done.shard.number))
-            computed[done.shard.number] = done
+        rest = iter(jobs)
+        for first in rest:
+            missing = self._missing(chain((first,), rest), taken, step)
+            for done in self._engine.work(missing, step):
+                self._keep(done, next(kept.job for kept in taken if kept.job.shard.number == done.shard.number))
+                computed[done.shard.number] = done
+                yield from self._ready(taken, computed)
             yield from self._ready(taken, computed)
-        yield from self._ready(taken, computed)
+
+    def _missing(self, jobs: Iterable[Job], taken: deque[_Kept], step: Step) -> Iterator[Job]:
+        """What is to be computed; all that was looked at is `taken`, and ends it when it has become much."""
+        for job in jobs:
+            kept = _Kept(job, self._kept(job))
+            taken.append(kept)
+            lacking = [piece for piece in job.task.pieces if piece not in kept.keys]
+            if lacking:
+                yield Job(job.task.only(lacking), job.shard)
+            else:
+                step(len(job.shard.probes))
+            if len(taken) >= AHEAD:
+                return
 
     def _ready(self, taken: deque[_Kept], computed: dict[int, Done]) -> Iterator[Done]:
         """What is there of the first jobs, up to one of which something is not computed yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmreport import environment, opening, sources
 from fmreport.config import Config
@@ -75,7 +75,9 @@ class Portion:
     def of(cls, job: Job) -> Portion:
         """A job, packed."""
         shard, scenes = job.shard, job.shard.scenes
-        return cls(shard.number, job.task, shard.probes, scenes.place if scenes else {}, scenes.group if scenes else {})
+        # Notes are of the whole run, and may be many.
+        probes = replace(shard.probes, notes=())
+        return cls(shard.number, job.task, probes, scenes.place if scenes else {}, scenes.group if scenes else {})
 
 
 class Worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from fmreport.errors import SourceError
+from fmreport.errors import OutOfMemoryError
 from fmreport.probes.pool import cores
 from fmreport.records import Tap
 from fmreport.sources import TappableModel
@@ -32,18 +32,31 @@ def batch_size(
     """
     if model.batch is not None:
         return model.batch
-    largest = max(taps, key=lambda tap: tap.elements)
-    per_image = 4 * LIVE_TENSORS * largest.elements
-    most = memory_mb * 2**20 // per_image
+    most = memory_mb * 2**20 // _per_image(taps)
     if not most:
-        raise SourceError(
-            f"one image needs about {per_image / 2**20:,.0f} MB for its activations ({largest.name} alone holds "
-            f"{largest.elements:,} values), and memory_mb allows {memory_mb:,}",
-            fix=f"write memory_mb: {math.ceil(per_image / 2**20)} if the machine has it, or a smaller preprocess.size",
+        needed = math.ceil(_per_image(taps) / 2**20)
+        raise OutOfMemoryError(
+            f"{needs(taps, 1)}, and memory_mb allows {memory_mb:,}",
+            fix=f"write memory_mb: {needed} if the machine has it, or a smaller preprocess.size",
         )
     if wanted is not None:
         return max(SMALLEST_BATCH, min(wanted, probes))
     return min(most, max(SMALLEST_BATCH, min(LARGEST_BATCH, probes)))
+
+
+def needs(taps: Sequence[Tap], images: int) -> str:
+    """A sentence: what so many images at once take."""
+    largest = max(taps, key=lambda tap: tap.elements)
+    whose = "one image needs" if images == 1 else f"{images} images at once need"
+    return (
+        f"{whose} about {images * _per_image(taps) / 2**20:,.0f} MB for activations ({largest.name} alone holds "
+        f"{largest.elements:,} values of each image)"
+    )
+
+
+def _per_image(taps: Sequence[Tap]) -> int:
+    """Bytes."""
+    return 4 * LIVE_TENSORS * max(tap.elements for tap in taps)
 
 
 def ahead(shapes: Iterable[tuple[int, ...]], *, batch: int, memory_mb: int) -> int:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from fmreport.errors import OutOfMemoryError
-from fmreport.extract.memory import SMALLEST_BATCH
+from fmreport.errors import TOO_LARGE, OutOfMemoryError
+from fmreport.extract.memory import SMALLEST_BATCH, needs
 from fmreport.extract.shards import Shard
 
 if TYPE_CHECKING:
@@ -128,11 +128,12 @@ class InProcess:
 
             try:
                 return job.task.work(self._extraction, job.shard, steps)
-            except OutOfMemoryError as error:
-                smaller = self._extraction.batch // 2
-                if self._extraction.model.batch is not None or smaller < SMALLEST_BATCH:
-                    raise
+            except (OutOfMemoryError, MemoryError) as error:
+                batch, told = self._extraction.batch, str(error) or "memory ran out"
+                smaller = max(SMALLEST_BATCH, batch // 2)
+                if self._extraction.model.batch is not None or smaller >= batch:
+                    raise OutOfMemoryError(f"{told}; {needs(self._extraction.taps, batch)}", fix=TOO_LARGE) from error
                 # Its images are worked on again.
                 step(-sum(stepped))
                 self._extraction = replace(self._extraction, batch=smaller)
-                self._say(f"{error}; from now on {smaller} images at a time, where it was {2 * smaller}")
+                self._say(f"{told}; from now on {smaller} images at a time, where it was {batch}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -43,7 +42,7 @@ class Follow:
     """Where finished shards are kept, if anywhere, and who is told how it goes."""
 
     watch: Watch
-    cache: Path | None = None
+    cache: Cache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def measure(  # the stages before it, each of which made one
         evidence = evidence_of(tables, extraction, dissected)
         controls = tuple(_controls(config, extraction, draft, followed, watch))
         platform = started.platform or sources.platform()
-    _tell_slow(followed, watch)
+    _tell(followed, watch)
     return Measured(tables, _summary(extraction, tables), evidence, controls, platform, followed.so_far.told())
 
 
@@ -125,12 +124,14 @@ def _kept(config: Config, it: Opened, engine: Engine, follow: Follow) -> Engine:
     """The engine, with a cache where there is one."""
     if follow.cache is None:
         return engine
-    return Cached(engine, Cache(follow.cache), context(config, it), told(config, it), follow.watch.say)
+    return Cached(engine, follow.cache, context(config, it), told(config, it), follow.watch.say)
 
 
-def _tell_slow(followed: Followed, watch: Watch) -> None:
-    """Says which shards took longest, where there are enough of them to tell."""
+def _tell(followed: Followed, watch: Watch) -> None:
+    """Says how many shards were in the cache, and which took longest, where there are enough of them to tell."""
     work = followed.so_far
+    if work.read:
+        watch.say(f"{work.read:,} of {work.read + work.computed:,} shards were read from the cache")
     if work.computed > SEVERAL:
         slowest = ", ".join(f"{name} {seconds:.1f} s" for seconds, name in work.slowest)
         watch.say(f"{work.computed:,} shards took {work.seconds / work.computed:.1f} s in the mean; slowest: {slowest}")

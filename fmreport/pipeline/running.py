@@ -23,6 +23,7 @@ from fmreport import (
 from fmreport import config as settings
 from fmreport.analysis import outliers, progression, readability
 from fmreport.blocks import blocks
+from fmreport.cache import Cache
 from fmreport.config import Config
 from fmreport.environment import one_thread
 from fmreport.extract import Advance, Extraction, Tables, choose
@@ -65,6 +66,9 @@ def run(
     if config.gate is not None:
         baseline.check(destination, config.gate.baseline)
     check_template(config)
+    follow = Follow(watch, None if cache is None else Cache(Path(cache)))
+    if follow.cache is not None:
+        follow.cache.check()
     with drafting(destination, force=force) as draft:
         with watch.stage("Reading the probes") as advance:
             probe_set = probes.collect(config.probes, config.folder, advance=advance)
@@ -73,7 +77,6 @@ def run(
             it = opened(config, advance)
             check_controls(config, it.model)
         extraction = extraction_of(config, it, probe_set)
-        follow = Follow(watch, None if cache is None else Path(cache))
         measured = measure(config, extraction, it, draft, displayed, follow)
         evidence = measured.evidence
         analysed = {name: made.table(evidence) for name, made in analysis.load().items()}

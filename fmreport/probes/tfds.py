@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +18,7 @@ from fmreport.errors import ProbeError, nearest
 from fmreport.media_types import UNKNOWN
 from fmreport.probes.files import meaning_of
 from fmreport.probes.listing import Listing
+from fmreport.probes.places import absolute
 from fmreport.probes.probeset import ProbeFile
 from fmreport.probes.tfrecord import Shards
 
@@ -25,11 +27,74 @@ _NAMED = 12
 """Features that one message offers."""
 
 
+class Reader:
+    """Reads records of a split by their number.
+
+    To another process it travels as what names it; all that arrive there are one, which opens the files once.
+    """
+
+    def __init__(self, folder: str, split: str, wanted: tuple[str, ...]) -> None:
+        """`folder` is the data set's own, of one version; `wanted` are the features that are read."""
+        self._called = folder, split, wanted
+        self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, self._called
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        """What a record holds, pictures as they were encoded; raises `ProbeError`, which names no record."""
+        try:
+            # Nothing promises that one reader may be asked by several threads at once.
+            with self._lock:
+                records, features = self.opened
+                record = records[number]
+            return dict(features.deserialize_example_np(record, decoders=_as_held(features)))
+        except Exception as error:
+            # Readers and parsers raise whatever damaged bytes lead them to.
+            message = f"cannot be read from its data set: {_reason(error)}"
+            raise ProbeError(
+                message, fix="prepare the data set again: it is damaged, or not on this machine"
+            ) from error
+
+    def group(self, number: int, feature: str) -> str:
+        """The name of a record's group."""
+        value = self(number)[feature]
+        return _namer(self.opened[1], feature)(value)
+
+    @cached_property
+    def opened(self) -> tuple[Sequence[bytes], Any]:
+        """The records, and the features that are read of them; raises whatever reading them raises."""
+        from tensorflow_datasets.core import read_only_builder
+        from tensorflow_datasets.core.decode import DeserializeMethod
+        from tensorflow_datasets.core.features import FeaturesDict
+
+        folder, split, wanted = self._called
+        builder = read_only_builder.builder_from_directory(folder)
+        features = FeaturesDict({name: builder.info.features[name] for name in wanted})
+        try:
+            return builder.as_data_source(split, deserialize_method=DeserializeMethod.RAW_BYTES), features
+        except NotImplementedError:
+            # TFRecord files, which most data sets are kept in, have no index of their own.
+            parts = _parts(builder.info, split)
+            return Shards([(Path(part.filename), part.skip, part.take) for part in parts]), features
+
+
+@lru_cache(maxsize=16)
+def _arrived(folder: str, split: str, wanted: tuple[str, ...]) -> Reader:
+    return Reader(folder, split, wanted)
+
+
+def _as_held(features: Any) -> dict[str, Any]:
+    from tensorflow_datasets.core.decode import SkipDecoding
+
+    return {name: SkipDecoding() for name in features}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One picture of one record: the bytes that the data set holds, as they were encoded."""
 
-    read: Callable[[int], dict[str, Any]]
+    read: Reader
     number: int
     """Its place in what was asked for."""
     feature: str
@@ -45,14 +110,13 @@ class Record:
 class _Label:
     """The group of one record, read with it."""
 
-    read: Callable[[int], dict[str, Any]]
+    read: Reader
     number: int
     feature: str
-    name: Callable[[Any], str]
 
     def __call__(self) -> str:
         """The group's name."""
-        return self.name(self.read(self.number)[self.feature])
+        return self.read.group(self.number, self.feature)
 
 
 def listed(source: TfdsProbes, base: Path) -> Listing:
@@ -61,13 +125,15 @@ def listed(source: TfdsProbes, base: Path) -> Listing:
     features = builder.info.features
     kind = _picture(features, "image", source.image)
     masked = _picture(features, "mask", source.mask) if source.mask else UNKNOWN
-    name = _group(features, source.group) if source.group else None
-    read, called = _reader(builder, source)
+    if source.group:
+        _namer(features, source.group)
+    called = list(_paths(builder.info, _parts(builder.info, source.split)))
+    read = _opened(builder, source)
     meaning, found = meaning_of(source.mask_values), []
     for number, path in enumerate(called[: source.limit]):
         image = Record(read, number, source.image, path, kind)
         mask = Record(read, number, source.mask, path, masked) if source.mask else None
-        group = _Label(read, number, source.group, name) if source.group and name else ""
+        group = _Label(read, number, source.group) if source.group else ""
         origin = f"tfds:{path}"
         found.append(ProbeFile(image, origin, mask, f"{origin} {source.mask}" if mask else "", meaning, group))
     return Listing(tuple(found))
@@ -93,10 +159,28 @@ def _builder(source: TfdsProbes, base: Path) -> Any:
             fix=f"prepare it once: tfds build {source.name}{place} --file_format array_record",
         ) from error
     except Exception as error:
-        # Damaged facts of a data set are met with whatever reading them raises.
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        message = f"name: the data set {source.name!r} cannot be opened: {reason}"
-        raise ProbeError(message, fix="prepare it again") from error
+        raise _unopened(source, error) from error
+
+
+def _opened(builder: Any, source: TfdsProbes) -> Reader:
+    wanted = tuple(name for name in (source.image, source.mask, source.group) if name)
+    read = Reader(absolute(builder.data_dir), source.split, wanted)
+    try:
+        # Now, so that damage is told once, and not of every record.
+        len(read.opened[0])
+    except Exception as error:
+        raise _unopened(source, error) from error
+    return read
+
+
+def _unopened(source: TfdsProbes, error: Exception) -> ProbeError:
+    """What is damaged is met with whatever reading it raises."""
+    message = f"name: the data set {source.name!r} cannot be opened: {_reason(error)}"
+    return ProbeError(message, fix="prepare it again")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _picture(features: Any, setting: str, name: str) -> str:
@@ -117,7 +201,7 @@ def _numbers(feature: Any) -> str:
     return "several" if isinstance(feature.np_dtype, Mapping) else np.dtype(feature.np_dtype).name
 
 
-def _group(features: Any, name: str) -> Callable[[Any], str]:
+def _namer(features: Any, name: str) -> Callable[[Any], str]:
     """What turns a record's value into the name of its group."""
     from tensorflow_datasets.core.features import ClassLabel
 
@@ -138,37 +222,6 @@ def _feature(features: Any, setting: str, name: str) -> Any:
         fix = nearest(name, features, most=_NAMED)
         raise ProbeError(f"{setting}: the data set has no feature {name!r}; it has {', '.join(features)}", fix=fix)
     return features[name]
-
-
-def _reader(builder: Any, source: TfdsProbes) -> tuple[Callable[[int], dict[str, Any]], list[str]]:
-    """What reads a record of the split by its number, and the records' paths, such as `pets/4.0.0/test_17`."""
-    from tensorflow_datasets.core.decode import DeserializeMethod, SkipDecoding
-    from tensorflow_datasets.core.features import FeaturesDict
-
-    parts = _parts(builder.info, source.split)
-    wanted = [name for name in (source.image, source.mask, source.group) if name]
-    features = FeaturesDict({name: builder.info.features[name] for name in wanted})
-    as_held = {name: SkipDecoding() for name in wanted}
-    try:
-        records: Sequence[bytes] = builder.as_data_source(source.split, deserialize_method=DeserializeMethod.RAW_BYTES)
-    except NotImplementedError:
-        # TFRecord files, which most data sets are kept in, have no index of their own.
-        records = Shards([(Path(part.filename), part.skip, part.take) for part in parts])
-    lock = Lock()
-
-    def read(number: int) -> dict[str, Any]:
-        # Nothing promises that one reader may be asked by several threads at once.
-        try:
-            with lock:
-                record = records[number]
-            return dict(features.deserialize_example_np(record, decoders=as_held))
-        except Exception as error:
-            # Readers and parsers raise whatever damaged bytes lead them to.
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            message = f"cannot be read from its data set: {reason}"
-            raise ProbeError(message, fix="prepare the data set again, it is damaged") from error
-
-    return read, list(_paths(builder.info, parts))
 
 
 def _parts(info: Any, split: str) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from fmreport.errors import OutOfMemoryError, SourceError
+from fmreport.errors import TOO_LARGE, OutOfMemoryError, SourceError
 from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
@@ -90,7 +90,7 @@ class TracedModel(ABC):
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 raise OutOfMemoryError(
                     f"memory ran out for {batch} images of {size[0]} x {size[1]} at a time: {summary(error)}",
-                    fix="make preprocess.size smaller, tap fewer layers, or run it where there is more memory",
+                    fix=TOO_LARGE,
                 ) from error
             except tf.errors.OpError as error:
                 told = summary(error)
