@@ -18,7 +18,7 @@ from fmreport import probes
 from fmreport.measures.scene import NUMBERS, Scene, area_weights
 from fmreport.measures.signature import image_signs
 from fmreport.probes import Preprocess
-from fmreport.probes.scenes import BANK, GROUPS, NULLS, Scenes
+from fmreport.probes.scenes import BANK, GROUPS, NULLS, TOGETHER, Scenes, groups
 
 SIZE = (24, 16)
 
@@ -176,6 +176,16 @@ def test_many_probes_share_a_bounded_number_of_groups_and_masks(tmp_path: Path) 
     assert sizes.sum() == GROUPS + 6
     assert set(sizes) == {1, 2}
     assert len(scenes._bank) == BANK
+
+
+@pytest.mark.parametrize("images", [1, 64, 65, 511, 512, 600, 5000])
+def test_groups_are_of_like_sizes_and_a_part_of_many_images_is_in_few(images: int) -> None:
+    group = np.array(groups(images))
+    sizes = np.bincount(group)
+    assert len(sizes) == min(images, GROUPS)
+    assert sizes.max() <= 2 * sizes.min()
+    apart = [len(set(group[start : start + 64])) for start in range(0, images, 64)]
+    assert max(apart) == (TOGETHER if images >= 512 else min(images, GROUPS))
 
 
 def test_one_mask_has_no_others_to_be_shuffled_with(tmp_path: Path) -> None:

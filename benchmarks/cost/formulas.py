@@ -106,7 +106,7 @@ class Work:
     @property
     def part(self) -> Part:
         """A whole shard; of fewer images all are in one."""
-        return Part(min(SIZE, self.images), self.images if self.masks else 0)
+        return Part(min(SIZE, self.images), self.images if self.masks else 0, self.images)
 
     @property
     def shards(self) -> int:

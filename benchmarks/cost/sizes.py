@@ -17,7 +17,7 @@ from fmreport.measures.projection import WIDTH
 from fmreport.measures.readability import LEVELS, targets
 from fmreport.measures.signature import ROWS
 from fmreport.measures.spectrum import PER_CYCLE
-from fmreport.probes.scenes import GROUPS, planes
+from fmreport.probes.scenes import MANY, groups, planes
 from fmreport.records import Tap
 
 NUMBER = 8
@@ -54,11 +54,13 @@ class Part:
     images: int = SIZE
     masks: int = 0
     """How many images of the whole run have masks; here all have, or none has."""
+    run: int = 0
+    """Images of the whole run, where these are not all."""
 
     @property
     def groups(self) -> int:
-        """The groups that they fall into: neighbours never share one, as long as there are others."""
-        return min(self.images, GROUPS)
+        """The groups that they fall into."""
+        return len(set(groups(min(max(self.run, self.images), MANY))[: self.images]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,10 +167,15 @@ class Crew:
         """As they end, a few ahead of the first that is not done."""
         progress = _Progress(iter(jobs))
         idle, begun = list(self._members), dict[Any, _Begun]()
+        done: Done | None = None
         while True:
             while idle and (found := progress.next(AHEAD * len(self._members))) is not None:
                 member = idle.pop(0)
                 begun[member.actor.work.remote(Portion.of(found[0]))] = _Begun(found[0], member, found[1])
+            if done is not None:
+                # Only now, so that no worker waits until somebody has taken it.
+                yield done
+                done = None
             if not begun:
                 return
             (reference,), _ = ray.wait(list(begun), num_returns=1)
@@ -192,7 +197,7 @@ class Crew:
                 self._plan.say(f"worker {one.member.number} ({one.member.ready.host}): {each}")
             step(len(one.job.shard.probes))
             progress.ended(one.job.shard.number)
-            yield Done(one.job.shard, made, seconds)
+            done = Done(one.job.shard, made, seconds)
 
     def _actor(self) -> Any:
         cpus = threads(self._section)

@@ -21,6 +21,10 @@ BANK = 64
 """Masks from which shuffled ones and the prior are taken, at most."""
 GROUPS = 64
 """Groups of images, at most, whose sums are kept apart; up to so many images are a group each."""
+TOGETHER = 8
+"""Groups that as many consecutive images as there are groups fall into, where there are enough to fill them all."""
+MANY = GROUPS * GROUPS // TOGETHER
+"""Images that are enough."""
 COLOURS = ("red", "green", "blue")
 
 
@@ -69,8 +73,8 @@ class Scenes:
         unmasked = [fact.name for fact in probes.facts if fact.name not in self.place]
         # A group is of images with masks or of images without, so that sums of either are at hand.
         first = min(len(self.masked), GROUPS)
-        self.group = {name: place % GROUPS for place, name in enumerate(self.masked)}
-        self.group |= {name: first + place % GROUPS for place, name in enumerate(unmasked)}
+        self.group = dict(zip(self.masked, groups(len(self.masked)), strict=True))
+        self.group |= {name: first + place for name, place in zip(unmasked, groups(len(unmasked)), strict=True)}
         self.groups = first + min(len(unmasked), GROUPS)
         self.masked_groups = first
 
@@ -140,6 +144,14 @@ def _spread(names: Sequence[str]) -> list[str]:
         return list(names)
     among = 1 << (len(names).bit_length() - 1)
     return [names[place] for place in range(0, among, among // BANK)]
+
+
+def groups(images: int) -> list[int]:
+    """The group of each of so many images, from 0: of many, those of one shard fall into few, whose sums travel."""
+    place = np.arange(images)
+    group = place // GROUPS * TOGETHER + place % TOGETHER if images >= MANY else place
+    found: list[int] = (group % GROUPS).tolist()
+    return found
 
 
 def _tells(mask: np.ndarray) -> bool:
