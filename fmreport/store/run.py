@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from fmreport.errors import StoreError, nearest
 from fmreport.facts import Facts
 from fmreport.manifest import Manifest
 from fmreport.records import ATTRIBUTION, OPTIONAL, Column, Tiles
-from fmreport.store import probes
+from fmreport.store import probes, rows
 from fmreport.store.draft import Draft, file_fact
 from fmreport.store.layout import ATTRIBUTED, EXECUTION, LATEX, MADE_OF, MANIFEST, PICTURES, TABLES, TEXT, TILES
 
@@ -115,8 +115,15 @@ class Run:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """One row per probe and tap."""
+        """One row per probe and tap: all columns at once, see `samples_of`."""
         return self.table("samples")
+
+    def samples_of(self, names: Sequence[str]) -> pd.DataFrame:
+        """The named columns of `samples`, as far as there are such, read anew: of very many probes all are too many.
+
+        Text is there as categories.
+        """
+        return _read(self.folder / "tables" / TABLES["samples"], lambda path: rows.read(path, names))
 
     @cached_property
     def channels(self) -> pd.DataFrame:
