@@ -160,7 +160,7 @@ class Facts:
     preprocess: dict[str, Any]
     """What was done to every image, every value resolved."""
     probes: Sequence[ProbeFact]
-    """A tuple; of a run that has very many, a `ProbeTable`."""
+    """Every image, with its mask where it has one; those of a run that has very many lie in a table."""
     displayed: tuple[str, ...]
     """Names of the probes whose maps are shown."""
     channel_rule: str
