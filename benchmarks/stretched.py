@@ -37,7 +37,7 @@ def write(run: Run, folder: Path, *, taps: int, probes: int) -> None:
                         )
         draft.write_pictures(run.pictures(), run.masks())
         more = [replace(probe, name=_again(probe.name, n)) for n in range(1, probes) for probe in run.facts.probes]
-        draft.write_manifest(replace(run.facts, probes=(*run.facts.probes, *more)))
+        draft.write_manifest(replace(run.facts, probes=draft.write_probes((*run.facts.probes, *more))))
 
 
 def _attributed(run: Run, tap: str) -> Tiles | None:

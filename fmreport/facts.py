@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any, ClassVar, overload
 
 from pydantic import ConfigDict
 
@@ -71,6 +73,47 @@ class ProbeFact:
     """What the probe has in common with some others, such as its class; empty where nothing is declared."""
 
 
+Reading = Callable[[range, Collection[str] | None], Iterator[ProbeFact]]
+"""Reads the probes of places that follow one another; of these only those of the names, where there are names."""
+
+
+class ProbeTable(Sequence[ProbeFact]):
+    """Probes that are too many for a manifest: they lie in a table and are read when they are asked for, none kept."""
+
+    def __init__(self, images: int, masks: int, read: Reading) -> None:
+        self._images, self._read = images, read
+        self.masks = masks
+        """How many of them have a mask."""
+
+    def __len__(self) -> int:
+        return self._images
+
+    @overload
+    def __getitem__(self, place: int) -> ProbeFact: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[ProbeFact, ...]: ...
+    def __getitem__(self, place: int | slice) -> ProbeFact | tuple[ProbeFact, ...]:
+        if isinstance(place, slice):
+            places = range(self._images)[place]
+            return tuple(self._read(places, None)) if places.step == 1 else tuple(self)[place]
+        at = range(self._images)[place]
+        return next(self._read(range(at, at + 1), None))
+
+    def __iter__(self) -> Iterator[ProbeFact]:
+        return self._read(range(self._images), None)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ProbeTable | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(one == another for one, another in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def named(self, names: Collection[str]) -> Iterator[ProbeFact]:
+        """Those of these names, in their own order."""
+        return self._read(range(self._images), names)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What numbers were computed with, as far as it may decide their last digits."""
@@ -100,7 +143,7 @@ class Repository:
     """Whether a file that git follows differs from that commit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
     """What a run records about itself beside its tables: `manifest.json`."""
 
@@ -116,7 +159,8 @@ class Facts:
     `signature` (which of a saved model's functions was opened; empty for others)."""
     preprocess: dict[str, Any]
     """What was done to every image, every value resolved."""
-    probes: tuple[ProbeFact, ...]
+    probes: Sequence[ProbeFact]
+    """Every image, with its mask where it has one; those of a run that has very many lie in a table."""
     displayed: tuple[str, ...]
     """Names of the probes whose maps are shown."""
     channel_rule: str
@@ -155,17 +199,65 @@ class Facts:
     numbers: dict[str, float | None] = field(default_factory=dict)
     """Key numbers of the whole run, for lists of many runs; None where one is undefined."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 over what decides the run's results: two runs of one ID have the same tables."""
-        content = asdict(self)
+        content = {name: value for name, value in self.without_probes().items() if name in DECISIVE}
         content["config"] = {key: value for key, value in self.config.items() if key not in UNDECISIVE}
-        # Without a group as before there were groups, so that older runs keep their ID.
-        content["probes"] = [{k: v for k, v in probe.items() if v or k != "group"} for probe in content["probes"]]
-        return digest({name: content[name] for name in DECISIVE})
+        # As `digest` makes it, piece by piece: of very many probes the whole would be large.
+        hashed, before = hashlib.sha256(), "{"
+        for name in sorted({*content, "probes"}):
+            hashed.update(f'{before}"{name}":'.encode())
+            for piece in _listed(self.probes) if name == "probes" else (compact(content[name]),):
+                hashed.update(piece.encode("utf-8", "surrogatepass"))
+            before = ","
+        hashed.update(b"}")
+        return hashed.hexdigest()
+
+    @property
+    def masks(self) -> int:
+        """How many probes have a mask."""
+        if isinstance(self.probes, ProbeTable):
+            return self.probes.masks
+        return sum(probe.has_mask for probe in self.probes)
+
+    def named(self, names: Collection[str]) -> dict[str, ProbeFact]:
+        """The probes of these names, as far as there are such."""
+        if isinstance(self.probes, ProbeTable):
+            return {probe.name: probe for probe in self.probes.named(names)}
+        return {probe.name: probe for probe in self.probes if probe.name in names}
+
+    def without_probes(self) -> dict[str, Any]:
+        """All but the probes, as plain data."""
+        told = asdict(replace(self, probes=()))
+        del told["probes"]
+        return told
+
+
+_OF_PROBES = tuple(sorted(each.name for each in fields(ProbeFact)))
+_PIECE = 1000
+"""Probes that are written at once."""
+
+
+def _listed(probes: Sequence[ProbeFact]) -> Iterator[str]:
+    """A list of probes as compact JSON, in pieces."""
+    before, left = "[", iter(probes)
+    while some := tuple(islice(left, _PIECE)):
+        told = [{name: getattr(probe, name) for name in _OF_PROBES} for probe in some]
+        for each in told:
+            # Without a group as before there were groups, so that older runs keep their ID.
+            if not each["group"]:
+                del each["group"]
+        yield before + compact(told)[1:-1]
+        before = ","
+    yield "]" if probes else "[]"
+
+
+def compact(content: Any) -> str:
+    """JSON in the one form that is hashed, whatever the order of keys."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(content: Mapping[str, Any]) -> str:
     """SHA-256 over JSON content, whatever the order of its keys."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(compact(content).encode("utf-8", "surrogatepass")).hexdigest()

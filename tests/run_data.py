@@ -71,6 +71,10 @@ class SyntheticRun:
         """One of its tables."""
         return self.analyses[name] if name in self.analyses else getattr(self, name)
 
+    def samples_of(self, names: Sequence[str]) -> pd.DataFrame:
+        """Columns of the table samples."""
+        return self.samples[[name for name in names if name in self.samples]]
+
     def names(self, table: str) -> list[str]:
         """The columns of one of its tables."""
         return list(self.table(table).columns)

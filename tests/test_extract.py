@@ -178,7 +178,7 @@ def test_channels_that_are_silent_constant_or_always_on_are_found() -> None:
     tables = extraction({"t": values}, batch=3).measure([])
     found = {s: set(np.flatnonzero(tables.channels[s])) for s in ("silent", "near_silent", "always_on", "constant")}
     assert found == {"silent": {1}, "near_silent": {1, 4}, "always_on": {2, 3}, "constant": {1, 2}}
-    summary = summarise(pd.Series(["t"]), tables.samples, tables.channels, tables.histograms)
+    summary = summarise(pd.Series(["t"]), tables.rows.read, tables.channels, tables.histograms)
     assert summary[["silent", "near_silent", "always_on", "constant"]].to_numpy().tolist() == [[1, 2, 2, 2]]
 
 
@@ -194,7 +194,7 @@ def test_an_unlike_image_ends_silence() -> None:
 
 def test_every_column_of_every_table_has_a_meaning() -> None:
     tables = whole()
-    summary = summarise(pd.Series(list(activations())), tables.samples, tables.channels, tables.histograms)
+    summary = summarise(pd.Series(list(activations())), tables.rows.read, tables.channels, tables.histograms)
     known = {table: set(found) for table, found in columns.described().items()}
     of_maps = {s.name for measure in load().values() if measure.of_maps for s in measure.sums if s.per == "image"}
     of_masks = {derived.column.name for derived in Regions.columns}

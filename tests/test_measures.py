@@ -22,7 +22,7 @@ from fmreport.measures.summary import summarise
 def measured() -> tuple[Tables, pd.DataFrame]:
     """The tables and the summary of all of them, each measured in one batch of two images at a time."""
     tables = extraction(activations(), batch=2).measure(["p0"])
-    return tables, summarise(pd.Series(list(activations())), tables.samples, tables.channels, tables.histograms)
+    return tables, summarise(pd.Series(list(activations())), tables.rows.read, tables.channels, tables.histograms)
 
 
 def rows_of(table: pd.DataFrame, tap: str) -> list[dict[str, Any]]:
@@ -119,6 +119,19 @@ def test_parts_of_a_summary_are_those_of_the_values(name: str) -> None:
     assert row["otsu_noise"] == NOISE["signed" if x.min() < 0 else "relu"].otsu
 
 
+def test_the_summary_asks_for_one_column_of_the_images_at_a_time() -> None:
+    tables, summary = measured()
+    asked: list[list[str]] = []
+
+    def read(names: list[str]) -> pd.DataFrame:
+        asked.append(names)
+        return tables.rows.read(names).astype({name: "category" for name in names if name == "tap"})
+
+    again = summarise(summary["tap"], read, tables.channels, tables.histograms)
+    pd.testing.assert_frame_equal(again, summary)
+    assert {len(names) for names in asked} == {1}
+
+
 @pytest.mark.parametrize("name", activations())
 def test_tables_of_one_tap_agree(name: str) -> None:
     tables, summary = measured()
@@ -151,7 +164,7 @@ def test_lifetime_sparseness_of_a_tap_is_of_all_channels_that_speak_or_of_none()
     signed = values.copy()
     signed[0, 0, 0, 2] = -1
     tables = extraction({"positive": values, "signed": signed}).measure(["p0"])
-    summary = summarise(pd.Series(["positive", "signed"]), tables.samples, tables.channels, tables.histograms)
+    summary = summarise(pd.Series(["positive", "signed"]), tables.rows.read, tables.channels, tables.histograms)
     channels = tables.channels[tables.channels["tap"] == "positive"]["lifetime_sparseness"].to_numpy()
     assert np.isnan(channels[1])
     assert summary["lifetime_sparseness"].iloc[0] == pytest.approx(channels[[0, 2]].mean())
@@ -161,7 +174,7 @@ def test_lifetime_sparseness_of_a_tap_is_of_all_channels_that_speak_or_of_none()
 def test_squares_that_float64_cannot_hold_leave_no_infinite_column() -> None:
     values = np.random.default_rng(1).normal(size=(2, 4, 4, 3)) * 1e200
     tables = extraction({"beyond": values}).measure(["p0"])
-    summary = summarise(pd.Series(["beyond"]), tables.samples, tables.channels, tables.histograms)
+    summary = summarise(pd.Series(["beyond"]), tables.rows.read, tables.channels, tables.histograms)
     derived = summary.drop(columns=["tap"]).to_numpy(np.float64)
     assert not np.isinf(derived).any()
     assert summary["std"].isna().all()

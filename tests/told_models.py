@@ -70,9 +70,11 @@ def run(layers: Sequence[Told]) -> Any:
     )
     inventory = pd.DataFrame({"path": table["layer"], "taps": table["tap"], "read_by": _read_by(layers)})
     facts = SimpleNamespace(probes=PROBES)
-    return SimpleNamespace(
+    made = SimpleNamespace(
         facts=facts, layers=table, inventory=inventory, samples=pd.DataFrame(samples), channels=pd.DataFrame(channels)
     )
+    made.samples_of = lambda names: made.samples[[name for name in names if name in made.samples]]
+    return made
 
 
 def _read_by(layers: Sequence[Told]) -> list[str]:

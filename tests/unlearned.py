@@ -84,7 +84,7 @@ def found(model: TappableModel, drawn: Network) -> Iterator[dict[str, str]]:
             tables = extraction.measure([])
             names, sizes = (IMAGE, *layers["tap"]), np.ones(IMAGES, np.int64)
             evidence = Evidence(names, tables.grouped, sizes, IMAGES, scenes.planes[1:], network)
-            summary = summarise(layers["tap"], tables.samples, tables.channels, tables.histograms)
+            summary = summarise(layers["tap"], tables.rows.read, tables.channels, tables.histograms)
             if network >= RANDOMISED:
                 made = {name: analysis.table(evidence) for name, analysis in load().items() if name in READ}
                 control = pd.concat([each.assign(seed=i) for i, each in enumerate(others[-RANDOMISED:])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ class OverImages:
     taps: tuple[str, ...]
     """In the order in which they first come."""
     probes: tuple[str, ...]
-    at: NDArray[np.int64]
+    at: NDArray[np.integer[Any]]
     """(rows,) the place of each in such an array, row by row."""
 
     @classmethod
@@ -30,14 +31,19 @@ class OverImages:
         """Of a table that has each probe at each tap once."""
         tap, taps = pd.factorize(read(["tap"])["tap"])
         probe, probes = pd.factorize(read(["probe"])["probe"])
-        at = tap.astype(np.int64) * len(probes) + probe
+        # Half the bytes, where that many places can be told.
+        kind = np.dtype(np.int32 if len(taps) * len(probes) <= np.iinfo(np.int32).max else np.int64)
+        at = tap.astype(kind)
+        at *= len(probes)
+        at += probe.astype(kind)
         return cls(read, tuple(map(str, taps)), tuple(map(str, probes)), at)
 
     def values(self, column: str) -> Floats:
         """`(taps, images)` of a column, NaN where it is undefined or infinite."""
         read = self.read([column])[column].to_numpy(np.float64, na_value=np.nan)
         found = np.full(len(self.taps) * len(self.probes), np.nan)
-        found[self.at] = np.where(np.isfinite(read), read, np.nan)
+        found[self.at] = read
+        found[np.isinf(found)] = np.nan
         return found.reshape(len(self.taps), len(self.probes))
 
 

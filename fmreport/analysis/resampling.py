@@ -8,6 +8,10 @@ DRAWS = 1000
 """Resamples behind an interval."""
 FEWEST = 10
 """Images below which an interval would say more than is known: the values of the groups are shown instead."""
+FEW = 10_000
+"""Groups above which counts are held in two bytes each: as many as none of them reaches."""
+PART = 50
+"""Resamples that are drawn at once."""
 LEVEL = 0.95
 """Share of the resamples that an interval holds."""
 
@@ -19,12 +23,15 @@ def resamples(groups: int, *, masked: int, seed: int, draws: int = DRAWS, seen: 
     others, of which nothing counts.
     """
     rng = np.random.default_rng((seed, groups))
-    drawn = np.zeros((draws, groups), np.int64)
+    drawn = np.zeros((draws, groups), np.int64 if groups <= FEW else np.uint16)
     told = np.ones(groups, bool) if seen is None else seen
     first = np.arange(groups) < masked
     for kind in (np.flatnonzero(told & first), np.flatnonzero(told & ~first)):
         if len(kind):
-            drawn[:, kind] = rng.multinomial(len(kind), np.full(len(kind), 1 / len(kind)), draws)
+            share = np.full(len(kind), 1 / len(kind))
+            for start in range(0, draws, PART):
+                part = slice(start, min(start + PART, draws))
+                drawn[part, kind] = rng.multinomial(len(kind), share, part.stop - part.start)
     return drawn
 
 

@@ -25,7 +25,8 @@ from fmreport.compare.comparison import (
     TapChange,
 )
 from fmreport.compare.read import of_reading, of_tables
-from fmreport.compare.values import Draws, Sides, Wide
+from fmreport.compare.values import Draws, Sides
+from fmreport.compare.wide import Wide
 from fmreport.store import Run
 
 
@@ -105,8 +106,8 @@ def _measured(a: Run, b: Run, pairs: Sequence[Pair], other_masks: Sequence[str])
     images = Images.of(a, b)
     draws = Draws.of(images.masked_a, images.masked_b, paired=images.paired)
     wide = (
-        Wide(a.samples, [pair.a for pair in pairs], images.a),
-        Wide(b.samples, [pair.b for pair in pairs], images.b),
+        Wide(a.samples_of, [pair.a for pair in pairs], images.a),
+        Wide(b.samples_of, [pair.b for pair in pairs], images.b),
     )
     spread = _spread(*(side.of("std") for side in wide), count=len(pairs))
     columns: list[list[Change]] = []

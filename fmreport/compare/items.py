@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fmreport.compare.wide import Wide
 from fmreport.store import Run
 
 OF_CHANNELS = ("mean", "std")
@@ -66,7 +67,7 @@ def of_taps(run: Run, probes: Sequence[str]) -> Items:
         channels=_whole(layers, "channels"),
         parameters=_whole(layers, "parameters"),
         of_channels=_profiles(run.channels.sort_values("channel", kind="stable"), names, OF_CHANNELS),
-        of_images=_profiles(_ordered(run.samples, probes), names, OF_IMAGES),
+        of_images=_of_images(run, names, probes),
     )
 
 
@@ -99,11 +100,13 @@ def _whole(table: pd.DataFrame, column: str) -> tuple[int, ...]:
     return tuple(int(value) for value in pd.to_numeric(table[column]).fillna(0))
 
 
-def _ordered(samples: pd.DataFrame, probes: Sequence[str]) -> pd.DataFrame:
-    """The rows of these probes alone, those of each tap in this order."""
-    place = {name: i for i, name in enumerate(probes)}
-    kept = samples[samples["probe"].isin(place)]
-    return kept.iloc[np.argsort(kept["probe"].map(place).to_numpy(), kind="stable")]
+def _of_images(run: Run, names: Sequence[str], probes: Sequence[str]) -> tuple[NDArray[np.float64] | None, ...]:
+    wide = Wide(run.samples_of, names, probes)
+    found = [each for each in map(wide.of, OF_IMAGES) if each is not None]
+    if len(found) < len(OF_IMAGES):
+        return (None,) * len(names)
+    profiles = np.nan_to_num(np.stack(found, axis=1), posinf=0, neginf=0)
+    return tuple(profile if there else None for profile, there in zip(profiles, wide.taps, strict=True))
 
 
 def _profiles(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fmreport import measures
@@ -17,6 +17,10 @@ from fmreport.records import Column
 
 Floats = NDArray[np.float64]
 
+
+Counts = NDArray[np.integer[Any]]
+PART = 1 << 14
+"""Images that are resampled at once."""
 EXTREMES = ("minimum", "maximum")
 BY_THE_WAY = ("near_zero_eps",)
 """Columns that say how another was made."""
@@ -53,8 +57,8 @@ def _columns(measure: str) -> frozenset[str]:
 class Draws:
     """How often each image counts in each resample, `(draws, images)`; None where there are too few for an interval."""
 
-    a: NDArray[np.int64] | None
-    b: NDArray[np.int64] | None
+    a: Counts | None
+    b: Counts | None
     """That of A, where images are paired."""
 
     @classmethod
@@ -64,28 +68,6 @@ class Draws:
             return cls(None, None)
         first = resampling.resamples(len(a), masked=sum(a), seed=0)
         return cls(first, first if paired else resampling.resamples(len(b), masked=sum(b), seed=1))
-
-
-class Wide:
-    """The table `samples` of a run, one measure at a time, as an array of some taps and images."""
-
-    def __init__(self, samples: pd.DataFrame, taps: Sequence[str], probes: Sequence[str]) -> None:
-        rows, columns = (
-            samples[name].map({each: i for i, each in enumerate(order)}).to_numpy(np.float64, na_value=np.nan)
-            for name, order in (("tap", taps), ("probe", probes))
-        )
-        kept = np.isfinite(rows) & np.isfinite(columns)
-        self._samples = samples[kept]
-        self._at = rows[kept].astype(int), columns[kept].astype(int)
-        self._shape = len(taps), len(probes)
-
-    def of(self, measure: str) -> Floats | None:
-        """`(taps, images)`, NaN where it is undefined; None where the table does not have it."""
-        if measure not in self._samples:
-            return None
-        found = np.full(self._shape, np.nan)
-        found[self._at] = self._samples[measure].to_numpy(np.float64, na_value=np.nan)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +139,7 @@ def _paired(a: Floats, b: Floats, draws: Draws) -> _Told:
     means = [_over(np.where(both, each, 0.0).sum(axis=1), images) for each in (a, b, apart)]
     lower = upper = np.full(len(a), np.nan)
     if draws.a is not None:
-        drawn = _over(apart @ draws.a.T, both.astype(np.float64) @ draws.a.T)
+        drawn = _over(summed(apart, draws.a), counted(both, draws.a))
         lower, upper = _interval(drawn, images)
     few = (images > 0) & (images < resampling.FEWEST)
     least, most = (
@@ -179,11 +161,28 @@ def _unpaired(a: Floats, b: Floats, draws: Draws) -> _Told:
     return _Told((mean_a, mean_b, mean_b - mean_a, lower, upper, nothing, nothing), images)
 
 
-def _means(side: Floats, draws: NDArray[np.int64] | None) -> tuple[Floats, Floats | None, NDArray[np.int64]]:
+def _means(side: Floats, draws: Counts | None) -> tuple[Floats, Floats | None, NDArray[np.int64]]:
     there = np.isfinite(side)
     values, images = np.where(there, side, 0.0), there.sum(axis=1)
-    drawn = None if draws is None else _over(values @ draws.T, there.astype(np.float64) @ draws.T)
+    drawn = None if draws is None else _over(summed(values, draws), counted(there, draws))
     return _over(values.sum(axis=1), images), drawn, images
+
+
+def summed(values: Floats, draws: Counts) -> Floats:
+    """`(N, draws)` sums over the images of each resample, `(N, images)`."""
+    total: Floats = values[:, :PART] @ draws[:, :PART].T
+    for start in range(PART, values.shape[1], PART):
+        # In parts, because draws are multiplied as float64.
+        total += values[:, start : start + PART] @ draws[:, start : start + PART].T
+    return total
+
+
+def counted(there: NDArray[np.bool_], draws: Counts) -> Floats:
+    """`(N, draws)` how many of the images of each resample are there."""
+    some = ~there.all(axis=1)
+    count = np.tile(draws.sum(axis=1, dtype=np.float64), (len(there), 1))
+    count[some] = summed(there[some].astype(np.float64), draws)
+    return count
 
 
 def _over(total: Floats, count: NDArray[np.floating] | NDArray[np.int64]) -> Floats:

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from fmreport.exports.addresses import SPDX, of_doi, of_licence, spdx
 from fmreport.exports.described import Described
-from fmreport.facts import Facts, FileFact, InputFact, ProbeFact
+from fmreport.facts import Facts, FileFact, InputFact, ProbeFact, ProbeTable
 from fmreport.media_types import FOLDER, media_type
-from fmreport.store import EXECUTION, MANIFEST, Run
+from fmreport.store import EXECUTION, MANIFEST, PROBES, Run
 
 FILE = "ro-crate-metadata.json"
 SPECIFICATION = "https://w3id.org/ro/crate/1.3"
@@ -196,6 +196,9 @@ def _inputs(facts: Facts) -> Iterator[Entity]:
     for number, table in enumerate((each for each in facts.inputs if each.role == "probes"), start=1):
         yield _read(f"#input-table-{number}", table, "a table that names images")
     licence = _licence_of_probes(facts)
+    if isinstance(facts.probes, ProbeTable):
+        yield _table(facts.probes, licence)
+        return
     for number, probe in enumerate(facts.probes, start=1):
         yield _image(number, probe, licence)
         if probe.mask_sha256:
@@ -234,6 +237,19 @@ def _read(name: str, read: InputFact, what: str) -> Entity:
         + (": a folder, whose hash is over the names and bytes of its files in order" if folder else ""),
         **_located(read.path),
         **_measured(read.file.bytes, read.file.sha256),
+    }
+
+
+def _table(probes: ProbeTable, licence: str) -> Entity:
+    """Images that are too many for an entity each: they stand in a file of the crate."""
+    return {
+        "@id": "#input-probes",
+        "@type": "CreativeWork",
+        "name": f"{len(probes):,} images",
+        "description": f"the images that the model was shown, {probes.masks:,} of them with a mask; {PROBES} has the "
+        "name, path, size, bytes, media type and SHA-256 of each",
+        "subjectOf": {"@id": PROBES},
+        **_licensed(licence),
     }
 
 

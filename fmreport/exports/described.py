@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmreport.exports import ml_bom, model_card
-from fmreport.store import EXECUTION, LATEX, MANIFEST, TABLES, Run
+from fmreport.store import EXECUTION, LATEX, MANIFEST, PROBES, TABLES, Run
 from fmreport.store.layout import ATTRIBUTED, PICTURES, TILES
 
 WHOLE = {
@@ -13,6 +13,7 @@ WHOLE = {
     ml_bom.FILE: "the model as a component in CycloneDX",
     PICTURES: "small pictures of the first probes and of those unlike the rest, and their masks",
     MANIFEST: "the run's record: config, versions, and media type, bytes and SHA-256 of what was read and written",
+    PROBES: "every image and mask that the model was shown: name, path, size, bytes, media type and SHA-256",
     EXECUTION: "what is true of one execution alone: when it was, how long it took, and on what host",
 }
 """Files by their paths."""

@@ -73,7 +73,7 @@ def _licence(declared: str) -> dict[str, str]:
 
 def _section(run: Run) -> Iterator[str]:
     facts = run.facts
-    masks = sum(probe.has_mask for probe in facts.probes)
+    masks = facts.masks
     yield f"## Audit with fmreport: {escaped(facts.title)}"
     yield ""
     yield (

@@ -161,7 +161,7 @@ def _dotted(rows: pd.DataFrame) -> bool:
 def _of_images(run: Run, quantity: str, taps: list[str]) -> NDArray[np.float64]:
     """`(taps, images)` the quantity of each image alone."""
     if quantity == FINE:
-        rows = run.samples[["tap", "probe", FINE]]
+        rows = run.samples_of(["tap", "probe", FINE]).astype({"tap": str, "probe": str})
         wide = rows.pivot_table(index="tap", columns="probe", values=FINE, sort=False)
     else:
         read = run.analyses["readability"]

@@ -23,7 +23,7 @@ from fmreport.engines.identity import context, told
 from fmreport.errors import SourceError
 from fmreport.extract import Engine, Extraction, Feed, Tables, ahead, batch_size, decoders
 from fmreport.facts import Platform
-from fmreport.measures.summary import SAMPLED, summarise
+from fmreport.measures.summary import summarise
 from fmreport.opening import Opened
 from fmreport.probes import ProbeSet
 from fmreport.probes.scenes import Scenes
@@ -149,7 +149,7 @@ def _controls(config: Config, extraction: Extraction, draft: Draft, engine: Engi
 
 def _summary(extraction: Extraction, tables: Tables) -> pd.DataFrame:
     taps = pd.Series([tap.name for tap in extraction.taps])
-    return summarise(taps, tables.rows.read(SAMPLED), tables.channels, tables.histograms)
+    return summarise(taps, tables.rows.read, tables.channels, tables.histograms)
 
 
 def _dissected(extraction: Extraction, config: Config, engine: Engine, watch: Watch) -> dict[str, Dissected]:

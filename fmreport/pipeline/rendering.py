@@ -17,7 +17,7 @@ from fmreport.facts import Facts
 from fmreport.recording import Unwatched, Watch
 from fmreport.report import html, latex, pdf, theme
 from fmreport.report.build import build
-from fmreport.store import LATEX, Draft, Run, drafting, plain, recorded
+from fmreport.store import LATEX, Draft, Run, drafting, plain
 
 TEMPLATES = "templates"
 """Folder of a run that keeps the user's own templates, so that the run can be rendered again without them."""
@@ -43,7 +43,7 @@ def rendered_again(source: Run, destination: Path, *, template: Path | None, wat
                 template is not None and place.parts[0] == TEMPLATES
             )
             if not remade:
-                draft.write(place.as_posix(), path.read_bytes())
+                draft.take(place.as_posix(), path, source.checked(place.as_posix()))
         if template is not None:
             copy(template, draft, TEMPLATES)
         with watch.stage("Rendering") as advance:
@@ -66,9 +66,9 @@ def making() -> dict[str, str]:
 def write_report(draft: Draft, facts: Facts, advance: Advance) -> None:
     """Everything that is a view of the tables; the manifest last."""
     template = draft.folder / TEMPLATES if (draft.folder / TEMPLATES).is_dir() else None
-    measured = Run.drafted(draft.folder, facts)
+    measured = Run.drafted(draft, facts)
     facts = replace(facts, rendered=making(), numbers=numbers.of_run(measured))
-    drawn = Run.drafted(draft.folder, facts)
+    drawn = Run.drafted(draft, facts)
     report = facts.config["report"]
     plots = figures.draw_all(drawn)
     for file, data in figures.render_all(plots).items():
@@ -82,6 +82,6 @@ def write_report(draft: Draft, facts: Facts, advance: Advance) -> None:
         draft.write("report.pdf", pdf.render(drawn, template_dir=template, page=page))
     for file, data in exports.asked(drawn):
         draft.write(file, data)
-    for file, data in exports.crates(drawn, recorded(draft.folder)):
+    for file, data in exports.crates(drawn, draft.recorded()):
         draft.write(file, data)
     draft.write_manifest(facts)

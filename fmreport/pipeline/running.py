@@ -91,7 +91,7 @@ def run(
             config=config.resolved(),
             model=asdict(it.model.identity),
             preprocess=it.preprocess.describe(),
-            probes=probe_set.facts,
+            probes=draft.write_probes(probe_set.facts),
             displayed=displayed,
             channel_rule=notes.channel_rule(config, len(probe_set), len(displayed)),
             versions=environment.versions(),

@@ -205,7 +205,7 @@ def _glance(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("model", f"{model}{size}")
     layers = int(run.inventory["path"].fillna("").ne("").sum())
     yield page.Fact("taps", f"{len(run.layers):,} in {plural(layers, 'layer')}")
-    masks = sum(probe.has_mask for probe in facts.probes)
+    masks = facts.masks
     yield page.Fact("probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask")
     height, width = facts.preprocess["size"]
     yield page.Fact("input", f"{height} × {width} pixels")
@@ -232,7 +232,7 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("Multiply-adds", f"{macs} for one image of {height} × {width} pixels")
     layers = int(run.inventory["path"].fillna("").ne("").sum())
     yield page.Fact("Layers", f"{plural(layers, 'layer')}, {plural(len(run.layers), 'tap')} in this run")
-    masks = sum(probe.has_mask for probe in facts.probes)
+    masks = facts.masks
     yield page.Fact(
         "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
     )
@@ -275,9 +275,8 @@ def _weights(section: Mapping[str, Any]) -> str:
 
 def taken(run: Run) -> Iterator[page.Photo]:
     """The photographs of a run, the displayed ones first."""
-    facts = {probe.name: probe for probe in run.facts.probes}
-    masks = run.masks()
-    pictures = run.pictures()
+    masks, pictures = run.masks(), run.pictures()
+    facts = run.facts.named(pictures.keys())
     displayed = [name for name in run.facts.displayed if name in pictures]
     for i, name in enumerate([*displayed, *(name for name in pictures if name not in displayed)]):
         fact, mask = facts[name], masks.get(name)
@@ -323,7 +322,7 @@ def _mask_note(run: Run, photos: Sequence[page.Photo]) -> str:
     outlined = {photo.name for photo in photos if photo.outline}
     if not outlined:
         return ""
-    drawn = any(probe.mask_origin.startswith(ORIGIN) for probe in run.facts.probes if probe.name in outlined)
+    drawn = any(probe.mask_origin.startswith(ORIGIN) for probe in run.facts.named(outlined).values())
     return f"{MASKS} {DRAWN}" if drawn else MASKS
 
 

@@ -93,8 +93,7 @@ def places(run: Run) -> dict[str, tuple[str, str]]:
 
 def _images(run: Run, table: pd.DataFrame, where: Mapping[str, tuple[str, str]]) -> Iterator[page.OddImage]:
     names = oddest(table)[:OVERALL]
-    wanted = set(names)
-    facts = {fact.name: fact for fact in run.facts.probes if fact.name in wanted}
+    facts = run.facts.named(set(names))
     pictures, taps = run.pictures(), len(run.layers) + 1
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in records(table):

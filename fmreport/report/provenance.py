@@ -10,13 +10,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from fmreport.facts import Facts
+from fmreport.facts import Facts, ProbeTable
 from fmreport.report import page
 from fmreport.report.wording import listed
-from fmreport.store import MADE_OF, Run
+from fmreport.store import MADE_OF, MANIFEST, PROBES, Run
 
 PRINTED = 100
-"""Rows of a list of hashes on paper: of probes there may be millions, and the manifest has them all."""
+"""Rows of a list of hashes on paper: of probes there may be millions, and the run's folder has them all."""
 WIDEST = 60
 """Letters in a line of the printed config."""
 SETTINGS = {"op_determinism": "deterministic kernels", "tensor_float_32": "TensorFloat-32"}
@@ -74,7 +74,7 @@ def told(run: Run) -> Provenance:
             Probe(each.name, each.origin, each.sha256, each.mask_origin, each.mask_sha256)
             for each in facts.probes[:PRINTED]
         ),
-        probes_note=_others(len(facts.probes)),
+        probes_note=_others(len(facts.probes), of_run=isinstance(facts.probes, ProbeTable)),
         config=tuple(as_yaml(facts.config).splitlines()),
         seeds=_seeds(facts.config),
         steps=tuple(_steps(run)),
@@ -121,8 +121,9 @@ def as_yaml(config: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def _others(count: int) -> str:
-    return "" if count <= PRINTED else f"The first {PRINTED} of {count:,}; the attached manifest.json has all of them."
+def _others(count: int, *, of_run: bool = False) -> str:
+    where = f"{PROBES} of the run's folder" if of_run else f"the attached {MANIFEST}"
+    return "" if count <= PRINTED else f"The first {PRINTED} of {count:,}; {where} has all of them."
 
 
 def _files_note(outputs: Iterable[str]) -> str:

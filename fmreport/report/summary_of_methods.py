@@ -79,10 +79,9 @@ def _value(value: object) -> str:
 
 def _probes(run: Run) -> Iterator[str]:
     probes = run.facts.probes
-    names = [probe.name for probe in probes]
-    called = f": {listed(names)}" if len(names) <= NAMED else ""
+    called = f": {listed([probe.name for probe in probes])}" if len(probes) <= NAMED else ""
     yield f"The model was shown {plural(len(probes), 'image')}{called}."
-    masks = sum(probe.has_mask for probe in probes)
+    masks = run.facts.masks
     if masks:
         yield f"{_of_all(masks, len(probes))} a mask that tells the foreground from the rest."
     else:
@@ -118,7 +117,7 @@ def _reading(run: Run) -> Iterator[str]:
     ]
     if not what:
         return
-    masks = sum(probe.has_mask for probe in run.facts.probes)
+    masks = run.facts.masks
     alone = {number < regression.FEW for number in (masks, len(run.facts.probes) - masks) if number}
     out = "are whole images, a fifth at a time or, where there are few, each in turn"
     if len(alone) == 1:
@@ -173,7 +172,7 @@ def _controls(run: Run) -> Iterator[str]:
 
 
 def _verdicts(run: Run) -> Iterator[str]:
-    masks = sum(probe.has_mask for probe in run.facts.probes)
+    masks = run.facts.masks
     yield "Each finding is made from the tables by its rule, printed below, which does not look at the outcome."
     level = f"{resampling.LEVEL:.0%} intervals"
     if masks and masks < resampling.FEWEST:

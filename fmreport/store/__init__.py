@@ -1,7 +1,7 @@
 """The only reader and writer of a run folder."""
 
 from fmreport.store.draft import Draft, check_free, drafting, file_fact, plain, recorded
-from fmreport.store.layout import COMPARISON, EXECUTION, LATEX, MADE_OF, MANIFEST, TABLES
+from fmreport.store.layout import COMPARISON, EXECUTION, LATEX, MADE_OF, MANIFEST, PROBES, TABLES
 from fmreport.store.run import Run
 
 __all__ = (
@@ -10,6 +10,7 @@ __all__ = (
     "LATEX",
     "MADE_OF",
     "MANIFEST",
+    "PROBES",
     "TABLES",
     "Draft",
     "Run",

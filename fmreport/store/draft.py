@@ -7,9 +7,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,10 @@ import pandas as pd
 
 from fmreport import manifest
 from fmreport.errors import StoreError
-from fmreport.facts import Facts, FileFact
+from fmreport.facts import Facts, FileFact, ProbeFact
 from fmreport.media_types import media_type
 from fmreport.records import Tiles
+from fmreport.store import probes
 from fmreport.store.layout import ATTRIBUTED, COMPARISON, EXECUTION, MANIFEST, PICTURES, SCRATCH, TABLES, TILES
 from fmreport.store.place import held
 from fmreport.store.rows import ParquetRows
@@ -34,12 +36,29 @@ class Draft:
     """
 
     folder: Path
+    _told: dict[str, tuple[tuple[int, ...], FileFact]] = field(default_factory=dict, init=False, repr=False)
+    """What is known of files that were hashed, as long as they stay what they were."""
 
     def write(self, path: str, data: bytes) -> None:
         """Writes one file at a path inside the folder."""
-        target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = self._cleared(path)
         target.write_bytes(data)
+
+    def take(self, path: str, source: Path, sha256: str = "") -> None:
+        """Has the very file that lies elsewhere, or a copy where that cannot be; of its SHA-256, where it is known."""
+        target = self._cleared(path)
+        try:
+            os.link(source, target)
+        except OSError:  # on another disk, or one that has no links
+            shutil.copyfile(source, target)
+        if sha256:
+            self._told[path] = (_state(target), FileFact(media_type(target.name), target.stat().st_size, sha256))
+
+    def write_probes(self, facts: Sequence[ProbeFact]) -> Sequence[ProbeFact]:
+        """The probes as a manifest tells of them: themselves; where they are very many, in a table that is written."""
+        if len(facts) <= probes.MOST:
+            return tuple(facts)
+        return probes.write(self._cleared(manifest.PROBES), facts)
 
     def rows(self, name: str) -> ParquetRows:
         """One of `TABLES`, to be written row by row."""
@@ -75,7 +94,28 @@ class Draft:
 
     def write_manifest(self, facts: Facts) -> None:
         """Writes the manifest, which lists every other file with its hash."""
-        self.write(MANIFEST, manifest.written(facts, recorded(self.folder)))
+        self.write(MANIFEST, manifest.written(facts, self.recorded()))
+
+    def recorded(self) -> dict[str, FileFact]:
+        """What a manifest says of every file of the draft; none is hashed twice that has not changed."""
+        found = {}
+        for path in _listed(self.folder):
+            file = self.folder / path
+            known, fact = self._told.get(path, ((), None))
+            state = _state(file)
+            if fact is None or known != state:
+                fact = file_fact(file)
+                self._told[path] = (state, fact)
+            found[path] = fact
+        return found
+
+    def _cleared(self, path: str) -> Path:
+        """Where a file goes that does not lie there yet: what was taken is another run's as well."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        self._told.pop(path, None)
+        return target
 
     def write_execution(self, told: Mapping[str, Any]) -> None:
         """Writes what is true of this execution alone."""
@@ -84,9 +124,18 @@ class Draft:
 
 def recorded(folder: Path) -> dict[str, FileFact]:
     """What a manifest says of every file of a run, by its path."""
-    files = {path.relative_to(folder).as_posix(): path for path in plain(folder)}
-    kept = sorted(files.keys() - {MANIFEST, EXECUTION})
-    return {name: file_fact(files[name]) for name in kept}
+    return {path: file_fact(folder / path) for path in _listed(folder)}
+
+
+def _listed(folder: Path) -> list[str]:
+    """The files that a manifest lists, by their paths."""
+    return sorted({path.relative_to(folder).as_posix() for path in plain(folder)} - {MANIFEST, EXECUTION})
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes where the file does."""
+    now = path.stat()
+    return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def plain(folder: Path) -> list[Path]:

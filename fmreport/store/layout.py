@@ -14,6 +14,7 @@ MADE_OF = ("tables", "maps", "templates")
 """Folders of what a report is made from."""
 SCRATCH = "scratch.parquet"
 """Lies in a draft for a while, and never in a run."""
+PROBES = manifest.PROBES
 PICTURES = "maps/probes.npz"
 TILES = "maps/{:04d}.npz"
 ATTRIBUTED = "maps/{:04d}_attribution.npz"

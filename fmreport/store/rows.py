@@ -13,6 +13,16 @@ GROUP = 1 << 17
 """Rows that are written together, and that a reader takes at once at least."""
 
 
+def read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """All rows of the named columns, as far as there are such; text as categories, so that each name is held once."""
+    schema = parquet.read_schema(path)
+    names = [name for name in columns if name in schema.names]
+    text = [name for name in names if schema.field(name).type in (pa.string(), pa.large_string())]
+    table = parquet.read_table(path, columns=names, read_dictionary=text)
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
 class ParquetRows:
     """A Parquet file that grows by groups of rows."""
 
@@ -29,14 +39,13 @@ class ParquetRows:
             self._write()
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """All rows; of the named columns alone, as far as there are such, if there are names. No more can be added."""
+        """All rows; if there are names, of those columns alone, as `read` has them. No more can be added."""
         if self._waiting:
             self._write()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        names = None if columns is None else [name for name in columns if name in parquet.read_schema(self._path).names]
-        return pd.read_parquet(self._path, columns=names)
+        return pd.read_parquet(self._path) if columns is None else read(self._path, columns)
 
     def _schema(self) -> pa.Schema:
         return self._waiting[0].schema if self._writer is None else self._writer.schema

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +20,8 @@ from fmreport.errors import StoreError, nearest
 from fmreport.facts import Facts
 from fmreport.manifest import Manifest
 from fmreport.records import ATTRIBUTION, OPTIONAL, Column, Tiles
-from fmreport.store.draft import file_fact, recorded
+from fmreport.store import probes, rows
+from fmreport.store.draft import Draft, file_fact
 from fmreport.store.layout import ATTRIBUTED, EXECUTION, LATEX, MADE_OF, MANIFEST, PICTURES, TABLES, TEXT, TILES
 
 T = TypeVar("T")
@@ -79,12 +80,13 @@ class Run:
         path = folder / MANIFEST
         if not path.is_file():
             raise StoreError(f"{folder} is no run: it has no {MANIFEST}", fix="give a folder that a run wrote")
-        return cls(folder, manifest.read(_read(path, Path.read_bytes), str(path)))
+        data, table = _read(path, Path.read_bytes), folder / manifest.PROBES
+        return cls(folder, manifest.read(data, str(path), partial(probes.reading, table)))
 
     @classmethod
-    def drafted(cls, folder: Path, facts: Facts) -> Run:
+    def drafted(cls, draft: Draft, facts: Facts) -> Run:
         """The run in a draft, which has no manifest yet: its files are those that lie there now."""
-        return cls(folder, Manifest(facts, recorded(folder), manifest.FORMAT, facts.id))
+        return cls(draft.folder, Manifest(facts, draft.recorded(), manifest.FORMAT, ""))
 
     @property
     def facts(self) -> Facts:
@@ -113,8 +115,15 @@ class Run:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """One row per probe and tap."""
+        """One row per probe and tap: all columns at once, see `samples_of`."""
         return self.table("samples")
+
+    def samples_of(self, names: Sequence[str]) -> pd.DataFrame:
+        """The named columns of `samples`, as far as there are such, read anew: of very many probes all are too many.
+
+        Text is there as categories.
+        """
+        return _read(self.folder / "tables" / TABLES["samples"], lambda path: rows.read(path, names))
 
     @cached_property
     def channels(self) -> pd.DataFrame:
@@ -146,13 +155,19 @@ class Run:
     def check_inputs(self) -> None:
         """Raises `StoreError` where what a report is made from is missing or is not what the run recorded."""
         for path, fact in self.manifest.outputs.items():
-            if path.partition("/")[0] not in ("tables", "maps") or path in LATEX.values():
+            if not self.checked(path):
                 continue
             file = self.folder / path
             if not file.is_file():
                 raise StoreError(f"{file} is missing", fix="restore it, or run again")
             if file_fact(file).sha256 != fact.sha256:
                 raise StoreError(f"{file} is not what the run wrote", fix="restore it, or run again")
+
+    def checked(self, path: str) -> str:
+        """The recorded SHA-256 of what `check_inputs` looks at; of other files nothing."""
+        fact = self.manifest.outputs.get(path)
+        made_of = path.partition("/")[0] in ("tables", "maps") and path not in LATEX.values()
+        return fact.sha256 if fact and made_of else ""
 
     @cached_property
     def columns(self) -> dict[str, dict[str, Column]]:

@@ -30,7 +30,11 @@ def _of_manifest(run: Run) -> Check:
         return Check(asked, UNCHECKED, (f"it is of format {run.manifest.format}, which holds no hash of itself",))
     if not manifest.is_sealed((run.folder / MANIFEST).read_bytes()):
         return Check(asked, FAILED, (f"{MANIFEST} is not what the run wrote",))
-    if run.manifest.id != run.facts.id:
+    try:
+        made_of = run.facts.id
+    except StoreError as error:
+        return Check(asked, UNCHECKED, (f"its ID is also that of a table: {error}",))
+    if run.manifest.id != made_of:
         return Check(asked, FAILED, (f"{MANIFEST}: the ID is not that of what it records",))
     return Check(asked, HELD, (f"run {run.manifest.id}",))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fmreport.compare.align import SAME
 from fmreport.compare.comparing import Images
 from fmreport.compare.comparison import CHANGED, EQUAL, Comparison, Lone, TapChange
-from fmreport.compare.values import Wide
+from fmreport.compare.wide import Wide
 from fmreport.figures.both_by_depth import Course, Rows
 from fmreport.records import Column
 from fmreport.report import page
@@ -144,7 +144,7 @@ def courses(a: Run, b: Run, rows: Sequence[Place]) -> tuple[Rows, list[Course]]:
 
 def _means(run: Run, taps: Sequence[str], probes: Sequence[str], measure: str) -> NDArray[np.float64]:
     """(N,) the mean over images; NaN where a tap is empty, or the measure undefined in all of them."""
-    found = Wide(run.samples, taps, probes).of(measure)
+    found = Wide(run.samples_of, taps, probes).of(measure)
     if found is None:
         return np.full(len(taps), np.nan)
     there = np.isfinite(found)
