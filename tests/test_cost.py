@@ -10,6 +10,7 @@ import many_images
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from benchmarks.cost import told
@@ -27,13 +28,14 @@ from fmreport.pipeline.measuring import extraction_of
 
 PAGE = Path(__file__).parent.parent / "docs/scale.md"
 seconds = st.floats(0.001, 10)
-places = st.builds(Stations, seconds, seconds, seconds, seconds, seconds)
+places = st.builds(Stations, *[seconds] * 6)
 shards, workers = st.integers(1, 60), st.integers(1, 30)
 chances = st.builds(Chance, st.floats(0, 0.5), st.floats(0, 0.2), st.floats(1, 5), seed=st.integers(0, 99))
 TOLERANCE = 0.01
 """Of predicted bytes: what pickle adds to an array differs a little from array to array."""
 
 
+@tried(max_examples=1000)
 @given(shards, workers, places)
 def test_without_chance_the_simulation_is_the_formula(count: int, crew: int, at: Stations) -> None:
     assert simulate(count, crew, at).seconds == pytest.approx(makespan(count, crew, at), rel=1e-9)
@@ -62,16 +64,29 @@ def test_no_more_results_wait_than_the_driver_lets_go_ahead(
     assert simulate(count, crew, at, chance).waiting <= min(AHEAD * crew, count) - 1
 
 
+@pytest.mark.parametrize("behind", [Stations(0, 2, 0, 0, 2, 0), Stations(0, 2, 0, 0, 0, 2), Stations(0, 2, 0, 0, 1, 1)])
+def test_a_worker_does_not_wait_until_its_result_is_written_and_merged(behind: Stations) -> None:
+    """Only the last shard's writing and merging come behind all work."""
+    assert simulate(10, 1, behind).seconds == makespan(10, 1, behind) == 10 * 2 + 2
+
+
+def test_a_worker_waits_until_its_result_is_taken_and_the_driver_takes_none_while_it_merges() -> None:
+    at = Stations(0, 2, 0, 1, 0, 0)
+    assert simulate(10, 1, at).seconds == makespan(10, 1, at) == 10 * (2 + 1)
+    at = Stations(0, 2, 0, 0, 0, 3)
+    assert simulate(10, 5, at).seconds == makespan(10, 5, at) == 2 + 10 * 3
+
+
 def test_one_slow_shard_holds_up_all_once_enough_others_wait_for_it() -> None:
     """The others go on until `AHEAD` shards per worker are begun, and no further."""
-    went = simulate(200, 4, Stations(0, 1, 0, 0, 0), Chance(0, 0.005, 1000, seed=0))
+    went = simulate(200, 4, Stations(0, 1, 0, 0, 0, 0), Chance(0, 0.005, 1000, seed=0))
     assert went.busy["workers"] == pytest.approx(199 + 1000), "one shard is slow"
     assert went.waiting == AHEAD * 4 - 1
     assert went.seconds == pytest.approx(1000 + (200 - AHEAD * 4) / 4)
 
 
 def test_workers_that_die_cost_their_work_and_the_drivers_time_and_lose_nothing() -> None:
-    at = Stations(0, 10, 0, 0, 0.1)
+    at = Stations(0, 10, 0, 0, 0, 0.1)
     whole = simulate(300, 10, at)
     went = simulate(300, 10, at, Chance(deaths=10, replaced=20, seed=1))
     assert went.deaths > 0
@@ -82,7 +97,7 @@ def test_workers_that_die_cost_their_work_and_the_drivers_time_and_lose_nothing(
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
-    at = Stations(0.1, 10, 0.2, 0.1, 0.1)
+    at = Stations(0.1, 10, 0.2, 0.1, 0.1, 0.1)
     one, same, other = (simulate(100, 7, at, Chance(0.3, seed=seed)).seconds for seed in (1, 1, 2))
     assert one == same != other
 

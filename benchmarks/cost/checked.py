@@ -6,7 +6,8 @@ import math
 import os
 import pickle
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from benchmarks.cost.sizes import result_bytes
 from benchmarks.cost.subjects import Subject, extraction, least, photographs, plain, watched, work_of
 
 if TYPE_CHECKING:
-    from fmreport.extract import Extraction
+    from fmreport.extract import Done, Engine, Extraction, Job, Step
 
 ALONE = (
     (Subject("SD-UNet 16"), 12),
@@ -82,33 +83,59 @@ def worked(name: str, made: Extraction, runs: int) -> Work:
 
 
 def cluster(subject: Subject, images: int, workers: int, constants: Constants, folder: Path) -> list[dict[str, Any]]:
-    """A measuring pass by Ray, behind one that does not count, in which workers build their graphs.
+    """Measuring passes by Ray, behind one that does not count, in which workers build their graphs.
 
-    The time that passes is predicted twice: from the constants, and from the seconds that the shards themselves took,
-    which others on the machine lengthen. The second is a check of the queue alone.
+    The time that passes is predicted from the constants, and from the seconds that the shards themselves took, which
+    others on the machine lengthen. The second is a check of the queue alone; so is the last, in which the driver sleeps
+    over each result for as long as a shard takes.
     """
     from fmreport.engines import Plan, started
-    from fmreport.engines.following import Followed
 
     photographs(folder, images)
     config = subject.config(folder, engine={"kind": "ray", "workers": workers, "num_cpus": 1})
     made = extraction(config)
     work = worked(subject.name, made, 2)
+    at = stations(work, HERE, constants.rates)
+    beside = at.worker - shard_seconds(work, constants)
     with started(Plan(config, made, lambda text: None)) as ready:
         made.measure((), engine=ready.engine)
-        followed, before = Followed(ready.engine), core_seconds(ready.engine)
-        with watched() as watch:
-            made.measure((), engine=followed)
+        before = core_seconds(ready.engine)
+        each, wall = passed(made, ready.engine)
         taken = core_seconds(ready.engine) - before
-    at = stations(work, HERE, constants.rates)
-    seen = replace(at, worker=followed.so_far.seconds / work.shards + at.worker - shard_seconds(work, constants))
+        slower, longer = passed(made, ready.engine, sleep=each)
+    seen = replace(at, worker=each + beside)
+    slowed = replace(at, worker=slower + beside, keeping=each)
     case = f"{subject.name}: {len(work.taps)} taps, {images:,} images, Ray, {workers} of one core"
     both = {
         "workers' core seconds": (work.shards * at.worker, taken),
-        "seconds": (makespan(work.shards, workers, at), watch.wall),
-        "seconds, from the shards'": (makespan(work.shards, workers, seen), watch.wall),
+        "seconds": (makespan(work.shards, workers, at), wall),
+        "seconds, from the shards'": (makespan(work.shards, workers, seen), wall),
+        "the same with a driver that sleeps": (makespan(work.shards, workers, slowed), longer),
     }
     return [{"what": what, "case": case, "predicted": one, "measured": other} for what, (one, other) in both.items()]
+
+
+def passed(made: Extraction, engine: Engine, *, sleep: float = 0.0) -> tuple[float, float]:
+    """Seconds of a shard, in the mean, and of the pass; the driver sleeps for so long over each result."""
+    from fmreport.engines.following import Followed
+
+    followed = Followed(engine)
+    with watched() as watch:
+        made.measure((), engine=Sleeping(followed, sleep))
+    return followed.so_far.seconds / followed.so_far.computed, watch.wall
+
+
+class Sleeping:
+    """Passes work on to another engine, and takes its time over each result."""
+
+    def __init__(self, engine: Engine, seconds: float) -> None:
+        self._engine, self._seconds = engine, seconds
+
+    def work(self, jobs: Iterable[Job], step: Step) -> Iterator[Done]:
+        """As the other engine does it."""
+        for done in self._engine.work(jobs, step):
+            time.sleep(self._seconds)
+            yield done
 
 
 def shard_seconds(work: Work, constants: Constants) -> float:

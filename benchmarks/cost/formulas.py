@@ -70,8 +70,8 @@ class Rates:
     """Seconds of analyses and report per row of `samples`."""
     row_bytes: float
     """Of `samples` on disk."""
-    manifest_bytes: float
-    """Per image."""
+    fact_bytes: float
+    """Of the table of probes that a run over many images has, per image."""
     memory_bytes: float
     """That the driver holds per image."""
     portion_bytes: float
@@ -121,25 +121,28 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Stations:
-    """Seconds of one shard at each place that it passes; all but `worker` are there once."""
+    """Seconds of one shard at each place that it passes; all but `worker` are there once, the driver in three parts."""
 
     storage: float
     worker: float
     network: float
     taking: float
-    """Of the driver, when a result comes."""
+    """Of the driver, when a result comes: until its worker has the next shard."""
+    keeping: float
+    """Of the driver, behind that: for writing the result to a cache."""
     merging: float
-    """Of the driver, when it is a result's turn."""
+    """Of the driver, behind that, when it is the result's turn."""
 
     @property
     def once(self) -> Mapping[str, float]:
         """Those that workers queue for."""
-        return {"storage": self.storage, "network": self.network, "driver": self.taking + self.merging}
+        driver = self.taking + self.keeping + self.merging
+        return {"storage": self.storage, "network": self.network, "driver": driver}
 
     @property
     def cycle(self) -> float:
-        """From being handed out to being merged, where nobody waits."""
-        return self.worker + sum(self.once.values())
+        """From one shard of a worker to its next, where nobody waits."""
+        return self.storage + self.worker + self.network + self.taking
 
 
 def worker_seconds(work: Work, rates: Rates) -> dict[str, float]:
@@ -161,13 +164,9 @@ def shared(seconds: float, cores: int, rates: Rates) -> float:
 
 def merge_seconds(work: Work, rates: Rates) -> float:
     """Seconds of the driver for merging one shard, its rows of `samples` included."""
-    of_arrays = rates.merge_array * arrays(work.every, work.part)
-    return of_arrays + rates.merge_byte * result_bytes(work.every, work.part) + rates.row * per_shard(work)
-
-
-def per_shard(work: Work) -> int:
-    """Rows of `samples` that a shard has."""
-    return work.part.images * len(work.every)
+    every, part = work.every, work.part
+    rows = rates.row * part.images * len(every)
+    return rates.merge_array * arrays(every, part) + rates.merge_byte * result_bytes(every, part) + rows
 
 
 def stations(work: Work, hardware: Hardware, rates: Rates) -> Stations:
@@ -179,7 +178,8 @@ def stations(work: Work, hardware: Hardware, rates: Rates) -> Stations:
         images * work.file_bytes / hardware.storage,
         shared(core, hardware.cores, rates) + rates.send_byte * size,
         size / hardware.network,
-        rates.message + kept,
+        rates.message,
+        kept,
         merge_seconds(work, rates),
     )
 
@@ -187,14 +187,16 @@ def stations(work: Work, hardware: Hardware, rates: Rates) -> Stations:
 def makespan(shards: int, workers: int, at: Stations) -> float:
     """Seconds until all are merged, where all shards take equally long; exact.
 
-    Shards pass the stations in their order. What makes one wait is either the one before it at the same station, or,
-    at the first, that all workers are taken until the one `workers` places before it is merged. So the last one's
-    time is the longest path of such steps: each is as long as the slowest station, or `workers` of them as a cycle.
+    What makes a shard wait is the one before it at the same station, or, at the first, that no worker is free until the
+    result `workers` places before it is taken. So the last result is taken at the end of the longest path of steps:
+    first a cycle, then steps of one shard, as long as the slowest station, or of `workers` shards, as long as a cycle.
+    Length is linear in how many are of the second kind: none, or as many as there can be, is longest.
     """
     slowest = max(at.once.values())
     rounds = -(-shards // workers)
     left = shards - (rounds - 1) * workers
-    return max(rounds * at.cycle + (left - 1) * slowest, at.cycle + (shards - 1) * slowest)
+    taken = max(rounds * at.cycle + (left - 1) * slowest, at.cycle + (shards - 1) * slowest)
+    return taken + at.keeping + at.merging
 
 
 @dataclass(frozen=True)
@@ -278,7 +280,7 @@ class Cost:
             "workers to driver": result,
             "cache": result if work.cached else 0.0,
             "samples": work.rows * rates.row_bytes,
-            "manifest": work.images * rates.manifest_bytes,
+            "probes": work.images * rates.fact_bytes,
         }
 
     @property

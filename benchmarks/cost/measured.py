@@ -18,6 +18,7 @@ from benchmarks.cost.formulas import Work
 from benchmarks.cost.reported import reporting
 from benchmarks.cost.sizes import Part, arrays, result_bytes
 from benchmarks.cost.subjects import Subject, extraction, least, photographs, plain, watched, work_of
+from fmreport.probes.scenes import MANY, groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,8 @@ SUBJECTS = (
 )
 MEASURED = 12
 """Images of a shard that is timed; three batches."""
+LARGE = MANY
+"""Images of the run to which the shards are taken to belong whose results are merged, kept and sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,13 @@ class Timed:
     """The same for reading and preparing it."""
     wall: float
     made: Made
-    """Of a whole shard, as far as its arrays' shapes go."""
+    """Of a whole shard of a large run, as far as its arrays' shapes go."""
     whole: Extraction
-    efficiency: float
+
+    @property
+    def efficiency(self) -> float:
+        """Cores that worked, in the mean."""
+        return self.shard / self.wall
 
 
 def timed(subject: Subject, folder: Path, runs: int) -> Timed:
@@ -82,17 +89,16 @@ def timed(subject: Subject, folder: Path, runs: int) -> Timed:
         shard.wall / MEASURED,
         grown(result.made, len(made.probes)),
         made,
-        forward.core / forward.wall,
     )
 
 
 def grown(made: Made, images: int) -> Made:
-    """A result with the shapes of one of so many images: what is kept of each image or group is repeated."""
+    """A result with the shapes of one of so many images of a large run: of each image or group as many as there."""
+    many = {"row": images, "group": Part(images, run=LARGE).groups}
 
     def more(name: str, value: np.ndarray) -> np.ndarray:
         kind = name.split("/")[1]
-        repeated = kind in ("row", "group")
-        return np.resize(value, (images, *value.shape[1:])) if repeated else value
+        return np.resize(value, (many[kind], *value.shape[1:])) if kind in many else value
 
     return {piece: {name: more(name, value) for name, value in of.items()} for piece, of in made.items()}
 
@@ -169,10 +175,11 @@ def of_driver(found: list[Timed], folder: Path, runs: int) -> dict[str, float]:
     for one in found:
         whole, rest = one.whole, Dropped()
         assert whole.scenes is not None
-        merging = Merging(whole.measures, whole.measured_taps, whole.draw, groups=whole.scenes.groups, rows=rest)
-        shard = next(split(whole.probes, whole.scenes))
+        scenes = whole.scenes.of_roles({}, dict(zip(whole.probes.names, groups(LARGE), strict=False)))
+        merging = Merging(whole.measures, whole.measured_taps, whole.draw, groups=scenes.groups, rows=rest)
+        shard = next(split(whole.probes, scenes))
         taken = least(partial(merging.add, shard, one.made), runs).core
-        part = Part(len(whole.probes))
+        part = Part(len(whole.probes), run=LARGE)
         features.append([arrays(one.work.every, part), result_bytes(one.work.every, part)])
         seconds.append(taken)
         frame = rest.read()
@@ -251,11 +258,11 @@ def measured(runs: int, say: Any) -> dict[str, Any]:
         rates |= of_driver(found, folder, runs)
         say("driver measured")
         rates |= of_messages(found[0].made, runs)
-        rates |= reporting(Subject("SD-UNet 8"), folder, found[0].whole.probes)
+        rates |= reporting(Subject("SD-UNet 8"), folder)
         rates["open"] = float(np.median([one.opened for one in found]))
         rates["trace"] = float(np.median([one.traced / len(one.work.every) for one in found]))
         cores = len(os.sched_getaffinity(0))
-        rates["efficiency"] = min(1.0, max(one.efficiency for one in found) / cores)
+        rates["efficiency"] = min(1.0, float(np.median([one.efficiency for one in found])) / cores)
     return {"hardware": hardware(load, os.getloadavg()[0]), "rates": rates, "models": models(found)}
 
 

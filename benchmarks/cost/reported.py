@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,12 @@ from benchmarks.cost.subjects import Subject, watched
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fmreport.probes import ProbeSet
     from fmreport.store import Run
 
 FEW, MANY = 500, 3000
 """Images of tables that are analysed, to tell what each more takes."""
+LISTED, CLASSES = 1 << 15, 1000
+"""Images of a table of probes that is weighed, and the folders that they lie in."""
 OVER_IMAGES = ("outliers", "spread")
 """Analyses that read all rows of `samples`."""
 MEASURED = "Measuring"
@@ -45,7 +45,7 @@ class Watching:
         """Nothing."""
 
 
-def reporting(subject: Subject, folder: Path, probes: ProbeSet) -> dict[str, float]:
+def reporting(subject: Subject, folder: Path) -> dict[str, float]:
     """Of a small run, and of its table of samples made longer."""
     import fmreport
     from fmreport.store.rows import ParquetRows
@@ -60,13 +60,30 @@ def reporting(subject: Subject, folder: Path, probes: ProbeSet) -> dict[str, flo
     table, written = ParquetRows(folder / "longer.parquet"), longer(run.samples, MANY)
     table.add(written)
     table.read(["tap"])
-    listed = json.dumps([asdict(fact) for fact in probes.facts], indent=1, default=str)
     return {
         "report": report,
         "report_row": max(taken[MANY] - taken[FEW], 0.0) / rows,
         "row_bytes": (folder / "longer.parquet").stat().st_size / len(written),
-        "manifest_bytes": len(listed) / len(probes),
+        "fact_bytes": fact_bytes(folder),
     }
+
+
+def fact_bytes(folder: Path) -> float:
+    """Of the table of probes, per image: no two files alike, paths such as ImageNet's, no masks."""
+    from fmreport.facts import ProbeFact
+    from fmreport.store import probes
+
+    rng = np.random.default_rng(0)
+    # A folder's name and a file's number have eight digits; hashes do not compress.
+    classes = np.sort(rng.integers(10**7, 10**8, CLASSES)).repeat(-(-LISTED // CLASSES))[:LISTED].tolist()
+    numbers, sizes = rng.permutation(10**5)[:LISTED].tolist(), rng.integers(10**4, 10**6, LISTED).tolist()
+
+    def fact(number: int) -> ProbeFact:
+        name, sha256 = f"n{classes[number]}/{numbers[number]:08}", hashlib.sha256(str(number).encode()).hexdigest()
+        return ProbeFact(name, f"train/{name}.jpg", sha256, (375, 500), bytes=sizes[number], media_type="image/jpeg")
+
+    probes.write(folder / "probes.parquet", tuple(map(fact, range(LISTED))))
+    return (folder / "probes.parquet").stat().st_size / LISTED
 
 
 def analysed(run: Run, images: int) -> float:

@@ -1,8 +1,9 @@
 """A run as events: workers that differ, linger and die, around one driver, one network link and one disk.
 
-It follows `fmreport.engines.cluster`: a worker has one shard at a time and gets the next when the driver has dealt
-with its result; the driver takes results as they come and merges them in order; no shard is begun more than `AHEAD` per
-worker ahead of the first that is not done; a worker that died is replaced while the driver waits.
+It follows `fmreport.engines.cluster`: a worker has one shard at a time and gets the next as soon as the driver has
+taken its result; then the driver writes that to the cache and merges what is in order, and takes no other meanwhile; no
+shard is begun more than `AHEAD` per worker ahead of the first whose result was not taken; a worker that died is
+replaced while the driver waits.
 """
 
 from __future__ import annotations
@@ -114,15 +115,16 @@ class _Run:
         self.expect(begun + min(seconds, lives), DIED if lives < seconds else MEASURED, shard)
 
     def take(self, shard: int, when: float) -> float:
-        """The driver takes a result, and merges it with those that waited for it; returns when it is through."""
+        """The driver takes a result, and merges it with those that waited for it; returns when it has taken it."""
         self.early.add(shard)
         self.told.waiting = max(self.told.waiting, len(self.early) - (self.merged in self.early))
-        seconds = self.at.taking
+        taken = self.through("driver", when, self.at.taking)
+        self.through("driver", taken, self.at.keeping)
         while self.merged in self.early:
             self.early.remove(self.merged)
             self.merged += 1
-            seconds += self.at.merging
-        return self.through("driver", when, seconds)
+            self.through("driver", taken, self.at.merging)
+        return taken
 
     def replace(self, shard: int, when: float) -> float:
         """The driver waits for a worker in the place of one that died; returns when it is there."""
@@ -140,7 +142,7 @@ def simulate(shards: int, workers: int, at: Stations, chance: Chance = NONE) -> 
             run.hand_out(shard, now)
             idle -= 1
         if not run.events:
-            run.told.seconds = now
+            run.told.seconds = run.free["driver"]
             return run.told
         when, _, what, shard = heappop(run.events)
         if what == MEASURED:

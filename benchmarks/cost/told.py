@@ -11,7 +11,8 @@ from benchmarks.cost.formulas import Cost, worker_seconds
 from benchmarks.cost.simulated import simulate, usual
 from benchmarks.cost.sizes import KINDS, by_kind, result_bytes
 
-IMAGES = (10_000, 1_000_000, 1_000_000_000)
+LARGE = 1_000_000
+IMAGES = (10_000, LARGE, 1_000_000_000)
 WORKERS = (1, 16, 128, 1024)
 HOUR, GB, MB = 3600.0, 1e9, 1e6
 MEANINGS = {
@@ -32,7 +33,7 @@ MEANINGS = {
     "report": ("analyses, maps and report", 1.0, "s"),
     "report_row": ("analyses of single images", 1e6, "µs per row of `samples`"),
     "row_bytes": ("`samples.parquet`", 1.0, "bytes per row"),
-    "manifest_bytes": ("`manifest.json`", 1.0, "bytes per image"),
+    "fact_bytes": ("`probes.parquet`", 1.0, "bytes per image"),
     "memory_bytes": ("what the driver knows of an image", 1.0, "bytes per image"),
     "portion_bytes": ("what a worker is told of an image", 1.0, "bytes per image"),
     "efficiency": ("of two cores, beside one twice as fast", 1.0, ""),
@@ -59,9 +60,9 @@ def models(constants: Constants) -> str:
     """What one image and one shard of each model take."""
     rows = []
     for model in MODELS:
-        work = constants.work(model, 64)
+        work = constants.work(model, LARGE)
         each, size = worker_seconds(work, constants.rates), by_kind(work.every, work.part)
-        masked = replace(work, images=1_000_000, masks=True)
+        masked = replace(work, masks=True)
         rows.append(
             (
                 model,
@@ -82,7 +83,7 @@ def kinds(constants: Constants) -> str:
     """What a shard's result consists of."""
     rows = []
     for kind in KINDS:
-        sizes = [by_kind(work.every, work.part)[kind] for work in (constants.work(name, 64) for name in MODELS)]
+        sizes = [by_kind(work.every, work.part)[kind] for work in (constants.work(name, LARGE) for name in MODELS)]
         rows.append((kind, *(f"{size / MB:.2f}" for size in sizes)))
     return markdown(("kind", *(f"{name}, MB" for name in MODELS)), rows)
 
@@ -102,7 +103,7 @@ def ceilings(constants: Constants) -> str:
     rows = []
     for model in MODELS:
         for cached in (False, True):
-            cost = Cost(constants.work(model, 1_000_000, cached=cached), MACHINES, constants.rates, 1)
+            cost = Cost(constants.work(model, LARGE, cached=cached), MACHINES, constants.rates, 1)
             alone = cost.work.part.images / cost.at.worker
             told = (f"{limit:,.0f} ({limit / alone:,.0f})" for limit in cost.ceilings.values())
             rows.append((model, "yes" if cached else "no", f"{alone:.2f}", *told))
@@ -118,12 +119,12 @@ def costs(constants: Constants) -> str:
         for images in IMAGES
         for workers in WORKERS
     )
-    last = ("hours", "core hours", "bottleneck", "sent, GB", "samples, GB", "manifest, GB", "driver's memory, GB")
+    last = ("hours", "core hours", "bottleneck", "sent, GB", "samples, GB", "probes, GB", "driver's memory, GB")
     return markdown(("model", "images", "workers", *last), map(_cost, runs))
 
 
 def _cost(cost: Cost) -> tuple[str, ...]:
-    sizes = [cost.bytes[name] for name in ("workers to driver", "samples", "manifest")] + [sum(cost.memory.values())]
+    sizes = [cost.bytes[name] for name in ("workers to driver", "samples", "probes")] + [sum(cost.memory.values())]
     hours, held = cost.total / HOUR, cost.core_hours
     return (
         cost.work.name,
@@ -141,7 +142,7 @@ def chances(constants: Constants) -> str:
     rows = []
     for model in MODELS:
         for workers in WORKERS:
-            cost = Cost(constants.work(model, 1_000_000), MACHINES, constants.rates, workers)
+            cost = Cost(constants.work(model, LARGE), MACHINES, constants.rates, workers)
             went = simulate(cost.work.shards, workers, cost.at, usual(cost.seconds["starting"]))
             longer, size = went.seconds / cost.seconds["measuring"], result_bytes(cost.work.every, cost.work.part)
             numbers = f"{longer:.2f}", f"{went.deaths}", f"{went.waiting:,}", f"{went.waiting * size / GB:,.1f}"
