@@ -110,7 +110,7 @@ UNFIT: dict[str, tuple[dict[str, np.ndarray], str]] = {
         f"1 no floating point: {HEAD}bias (int32)",
     ),
     "one holds Python objects": (
-        arrays() | {f"{HEAD}bias": np.array([print] * 3)},
+        arrays() | {f"{HEAD}bias": np.array([len] * 3)},
         f"1 no floating point: {HEAD}bias (object)",
     ),
     "all of it at once": (

@@ -22,7 +22,8 @@ from fmreport.measures import MEASURES
 
 pytestmark = pytest.mark.slow
 
-IMAGES = 500
+IMAGES = 300
+"""Of which the last shard is not full."""
 SHARDS = -(-IMAGES // SIZE)
 SCRIPT = Path(many_images.__file__)
 
@@ -78,17 +79,17 @@ def killed(place: Path, moment: float, *settings: str) -> int:
     raise TimeoutError("the run measures nothing")
 
 
-def resumed_after_kills(place: Path, kills: int, seed: int) -> Path:
+def resumed_after_kills(place: Path, kills: int, seed: int, images: int = IMAGES) -> Path:
     """A run that was killed so often at random; each time no more than the shard that was under way is lost."""
     rng = random.Random(seed)
     for _ in range(kills):
         before = finished(place / "cache")
-        measured = killed(place, rng.uniform(before * SIZE, IMAGES))
+        measured = killed(place, rng.uniform(before * SIZE, images))
         assert finished(place / "cache") >= max(before, measured // SIZE - 1)
         assert not (place / "reports/many/v1").exists() or not measured
     held = finished(place / "cache")
     made = fmreport.run(place / "many.yaml", out=place / "reports", cache=place / "cache", force=True).folder
-    assert shards(made) == (SHARDS - held, held)
+    assert shards(made) == (-(-images // SIZE) - held, held)
     return made
 
 
@@ -148,18 +149,18 @@ def test_more_probes_and_one_more_measure_compute_only_what_is_new(
 ) -> None:
     cache = place / "cache"
     some = "probes=[{kind: files, images: 'images/0[01]*.png'}]"
-    fewer = "probes=[{kind: files, images: 'images/0[01]*.png', limit: 320}]"
+    fewer = "probes=[{kind: files, images: 'images/0[01]*.png', limit: 192}]"
     fmreport.run(place / "many.yaml", overrides=[fewer], out=place / "one", cache=cache)
     of_one = finished_pieces(cache)
     monkeypatch.setitem(MEASURES, "cubes", "many_images:Cubes")
     made = fmreport.run(place / "many.yaml", overrides=[fewer], out=place / "two", cache=cache).folder
-    assert shards(made) == (5, 0)
-    assert finished_pieces(cache) == of_one | {"cubes": 5}
+    assert shards(made) == (3, 0)
+    assert finished_pieces(cache) == of_one | {"cubes": 3}
     assert "cubes" in fmreport.open_run(made).samples
     alone = fmreport.run(place / "many.yaml", overrides=[fewer], out=place / "alone").folder
     assert many_images.files(made) == many_images.files(alone)
     made = fmreport.run(place / "many.yaml", overrides=[some], out=place / "three", cache=cache).folder
-    assert shards(made) == (SHARDS - 5, 5)
+    assert shards(made) == (SHARDS - 3, 3)
     alone = fmreport.run(place / "many.yaml", overrides=[some], out=place / "alone_too").folder
     assert many_images.files(made) == many_images.files(alone)
 
@@ -171,9 +172,10 @@ def finished_pieces(cache: Path) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    here, count = Path(sys.argv[1]), int(sys.argv[2])
-    many_images.write(here, IMAGES)
+    here, images, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    many_images.write(here, images)
     expected = fmreport.run(here / "many.yaml", out=here / "whole").folder
-    same = many_images.files(resumed_after_kills(here, count, seed=1)) == many_images.files(expected)
-    sys.stdout.write(f"{count} kills, {'the same bytes' if same else 'OTHER BYTES'}\n")
+    made = resumed_after_kills(here, count, seed=1, images=images)
+    same = many_images.files(made) == many_images.files(expected)
+    sys.stdout.write(f"{images} images, {count} kills, {'the same bytes' if same else 'OTHER BYTES'}\n")
     sys.exit(not same)
