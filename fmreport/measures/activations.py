@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -58,20 +59,22 @@ class Activations:
         """
         from keras import ops
 
-        assert self.shown is not None
-        weight = self.shown.weight
-        if self.valid is not None:
-            weight = weight * ops.cast(ops.all(self.valid, axis=-1), weight.dtype)
-        shown = Shown(self.shown.planes, thinned(self.shown.values), thinned(weight))
+        shown = self.shown
+        assert shown is not None
+        if self.valid is None:
+            sampled = shown.once("sampled", lambda: shown.at(thinned))
+        else:
+            finite = ops.cast(ops.all(self.valid, axis=-1), shown.weight.dtype)
+            sampled = replace(shown, weight=shown.weight * finite).at(thinned)
         values = thinned(self.values)
-        return self.projected if values is self.values else narrowed(values), shown
+        return self.projected if values is self.values else narrowed(values), sampled
 
     @cached_property
     def scattered(self) -> tuple[Any, Shown]:
         """Of maps, `(B, P, C)` values of all channels, and what is shown, at the P `places` of a coarse lattice."""
-        assert self.shown is not None
-        shown = Shown(self.shown.planes, scattered(self.shown.values), scattered(self.shown.weight))
-        return scattered(self.values), shown
+        shown = self.shown
+        assert shown is not None
+        return scattered(self.values), shown.once("scattered", lambda: shown.at(scattered))
 
     @cached_property
     def minimum(self) -> Any:

@@ -32,7 +32,8 @@ def count_bins(values: Any) -> Any:
     bits = ops.view(ops.cast(values, "float32"), "uint32")
     index = ops.view(ops.right_shift(bits, ops.cast(SHIFT, "uint32")), "int32")
     # Image by image: one long row is counted by all cores at once, several short rows are not.
-    return ops.stack([count_rows(ops.reshape(index[i], (-1,)), BINS) for i in range(values.shape[0])])
+    rows = ops.unstack(ops.reshape(index, (values.shape[0], -1)))
+    return ops.stack([count_rows(row, BINS) for row in rows])
 
 
 def count_rows(index: Any, size: int) -> Any:

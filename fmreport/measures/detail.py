@@ -12,6 +12,7 @@ from fmreport.measures.activations import Activations
 from fmreport.measures.projection import WIDTH, lattice
 from fmreport.measures.reduce import total
 from fmreport.measures.spectrum import SOURCE, centroid, high_frequency, nyquist, profile, ratio
+from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 LINES = 14
@@ -151,20 +152,20 @@ def _variation(x: Activations) -> Any:
     height, width, channels = x.values.shape[1:]
     some = some_channels(channels)
     # Of channels as they are: combined at random, sparse maps would look like noise.
-    maps = x.values if len(some) == channels else _taken(x.values, some)
-    down = _change(ops.take(maps, np.arange(width)[lattice(width, LINES)], axis=2), axis=1)
-    across = _change(ops.take(maps, np.arange(height)[lattice(height, LINES)], axis=1), axis=2)
-    deviation = ops.mean(ops.take(_deviation(x), some, axis=-1), axis=-1)
+    maps = x.values if len(some) == channels else _some_of(x.values, some)
+    down = _change(taken(maps, np.arange(width)[lattice(width, LINES)], axis=2), axis=1)
+    across = _change(taken(maps, np.arange(height)[lattice(height, LINES)], axis=1), axis=2)
+    deviation = ops.mean(taken(_deviation(x), some, axis=-1), axis=-1)
     return ops.stack([down, across, height * down, width * across, deviation], axis=-1)
 
 
-def _taken(values: Any, some: np.ndarray) -> Any:
+def _some_of(values: Any, some: np.ndarray) -> Any:
     """Those of the channels of `(B, H, W, C)`, run by run."""
     from keras import ops
 
     run = math.gcd(values.shape[-1], RUN)
     by_run = ops.reshape(values, (*values.shape[:-1], values.shape[-1] // run, run))
-    return ops.reshape(ops.take(by_run, some[::run] // run, axis=-2), (*values.shape[:-1], len(some)))
+    return ops.reshape(taken(by_run, some[::run] // run, axis=-2), (*values.shape[:-1], len(some)))
 
 
 def _change(lines: Any, axis: int) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fmreport.measures.taken import taken
+
 NULLS = 8
 """Masks of no meaning, at most: with the own one, 9 x 9 ways to put them in the two halves of the images."""
 SIDE = 10
@@ -25,7 +27,7 @@ def scattered(maps: Any) -> Any:
     from keras import ops
 
     batch, height, width, *rest = maps.shape
-    return ops.take(ops.reshape(maps, (batch, height * width, *rest)), places((height, width)), axis=1)
+    return taken(ops.reshape(maps, (batch, height * width, *rest)), places((height, width)), axis=1)
 
 
 def regions(planes: Sequence[str]) -> tuple[str, ...]:

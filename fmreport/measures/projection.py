@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fmreport.measures.taken import taken
+
 WIDTH = 64
 """Combinations of channels; narrower taps keep their channels."""
 LATTICE = 40
@@ -45,10 +47,8 @@ def narrowed(values: Any) -> Any:
 
 def thinned(maps: Any, most: int = LATTICE) -> Any:
     """`(B, H, W, ...)` at the positions of the lattice; the very same where these are all."""
-    from keras import ops
-
     for axis, side in enumerate(maps.shape[1:3], start=1):
         if side > most:
             # Not by a slice: where it has a step, values are copied one by one, which takes fifteen times as long.
-            maps = ops.take(maps, np.arange(side)[lattice(side, most)], axis=axis)
+            maps = taken(maps, np.arange(side)[lattice(side, most)], axis=axis)
     return maps

@@ -15,6 +15,7 @@ from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
 from fmreport.measures.reduce import block_length
 from fmreport.measures.scene import PREDICTION, Shown
+from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 TARGETS = ("edge", "mask", PREDICTION)
@@ -62,7 +63,7 @@ class Readability:
         planes = ops.reshape(shown.picked(targets(shown.planes)), (batch, height * width, -1))
         gathered = {"gram": _gram(values, ops.cast(planes, values.dtype), weight)}
         if "mask" in shown.planes:
-            gathered["overlap"] = _overlap(shown)
+            gathered["overlap"] = shown.once("overlap", lambda: _overlap(shown))
         return gathered
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
@@ -114,7 +115,7 @@ def _gram(values: Any, planes: Any, weight: Any) -> Any:
     half = about[:, channels] + about[:, channels, channels, None] / 2 * pivot
     gram = about + half[:, :, None] * pivot[:, None, :] + pivot[:, :, None] * half[:, None, :]
     rows, places = np.triu_indices(size)
-    return ops.take(ops.reshape(gram, (batch, size * size)), rows * size + places, axis=1)
+    return taken(ops.reshape(gram, (batch, size * size)), rows * size + places, axis=1)
 
 
 def _mean(values: Any, weight: Any) -> Any:

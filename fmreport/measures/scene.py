@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from fmreport.measures.taken import taken
 from fmreport.records import Target
+
+T = TypeVar("T")
 
 PREDICTION = "prediction"
 """The plane of the model's own decision: 1 where it says foreground."""
@@ -29,16 +32,26 @@ class Shown:
     number: Any = None
     """`(B,)` int32 below `NUMBERS`, as if drawn for the image: images that differ have nothing in common by it. None
     where nobody asks, as on a lattice."""
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def plane(self, name: str) -> Any:
         """`(B, *grid)` of one plane."""
         return self.values[..., self.planes.index(name)]
 
-    def picked(self, names: Sequence[str]) -> Any:
+    def picked(self, names: tuple[str, ...]) -> Any:
         """`(B, *grid, len(names))` of some planes, in that order."""
-        from keras import ops
+        return self.once(names, lambda: taken(self.values, [self.planes.index(name) for name in names], axis=-1))
 
-        return ops.take(self.values, [self.planes.index(name) for name in names], axis=-1)
+    def at(self, places: Callable[[Any], Any]) -> Shown:
+        """The same planes at some places of their grid, as `places` takes them."""
+        return Shown(self.planes, places(self.values), places(self.weight))
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of these planes, made for the first tap on this grid alone."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
 
 
 class Scene:

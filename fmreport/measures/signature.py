@@ -16,6 +16,7 @@ from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
 from fmreport.measures.projection import COARSE, thinned
 from fmreport.measures.scene import NUMBERS
+from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 ROWS = 64
@@ -46,7 +47,7 @@ class Signature:
         weight = ops.cast(ops.reshape(thinned(x.shown.weight, COARSE), (batch, 1, height * width)), values.dtype)
         signs = ops.convert_to_tensor(patterns(height * width), dtype=values.dtype) * weight
         sums = ops.concatenate([ops.matmul(signs, values), ops.sum(signs, axis=-1, keepdims=True)], axis=-1)
-        drawn = ops.take(ops.convert_to_tensor(image_signs(), dtype=sums.dtype), x.shown.number, axis=0)
+        drawn = taken(ops.convert_to_tensor(image_signs(), dtype=sums.dtype), x.shown.number, axis=0)
         signature = sums * drawn[:, :, None]
         if x.valid is None:
             return {"signature": signature}
