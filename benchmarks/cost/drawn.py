@@ -74,7 +74,7 @@ def throughput(axes: Axes, runs: Sequence[Cost], chance: Sequence[float]) -> Non
     axes.plot(WORKERS, chance, "o", color=plots.SECOND, markersize=3.5, zorder=3)
     limits = {label: runs[0].ceilings[name] for name, label in CEILINGS.items()}
     kept = Cost(replace(runs[0].work, cached=True), runs[0].hardware, runs[0].rates, 1)
-    limits["driver writes a cache, merges"] = kept.ceilings["driver: merging"]
+    limits["with a cache"] = kept.ceilings["driver: merging"]
     above = 0.0
     for limit, label in sorted((limit, label) for label, limit in limits.items()):
         axes.axhline(limit, **DASHED)
