@@ -9,10 +9,10 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
+from fmreport.measures.in_graph import taken
 from fmreport.measures.projection import WIDTH, lattice
 from fmreport.measures.reduce import total
 from fmreport.measures.spectrum import SOURCE, centroid, high_frequency, nyquist, profile, ratio
-from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 LINES = 14

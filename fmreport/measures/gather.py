@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fmreport.measures import Measure
 from fmreport.measures.activations import Activations
+from fmreport.measures.in_graph import as_one
 from fmreport.measures.scene import Scene, Shown
 
 SMALL = 1 << 18
@@ -32,20 +34,41 @@ def gather(
     from keras import ops
     from keras.backend import standardize_dtype
 
+    functions: dict[Hashable, Callable[..., dict[str, Any]]] = {}
     gathered = []
     for group in order:
         parts = [_at_least_rank_3(tensors[name]) for name in group]
         stacked = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
-        wide = standardize_dtype(stacked.dtype) == "float64"
         shown = _shown(scene, stacked.shape, len(group))
-        x = (
-            Activations.careful(stacked, shown=shown)
-            if careful
-            else Activations(ops.cast(stacked, "float64" if wide else "float32"), shown=shown)
-        )
-        taken = [measure for measure in measures if shown is not None or not measure.of_maps]
-        gathered.append({name: value for measure in taken for name, value in measure.gather(x).items()})
+        key = (*stacked.shape, standardize_dtype(stacked.dtype), shown is None)
+        if key not in functions:
+            taken = tuple(measure for measure in measures if shown is not None or not measure.of_maps)
+            functions[key] = as_one(_Sums(taken, () if shown is None else shown.planes, careful))
+        beside = () if shown is None else (shown.values, shown.weight, shown.number)
+        gathered.append(functions[key](stacked, *beside))
     return gathered
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class _Sums:
+    """The sums of activations `(B, *spatial, C)`, and of what is shown on their grid."""
+
+    measures: tuple[Measure, ...]
+    planes: tuple[str, ...]
+    careful: bool
+
+    def __call__(self, values: Any, *beside: Any) -> dict[str, Any]:
+        """`beside` is empty, or values, weight and number of what is shown."""
+        from keras import ops
+        from keras.backend import standardize_dtype
+
+        shown = Shown(self.planes, *beside) if beside else None
+        if self.careful:
+            x = Activations.careful(values, shown=shown)
+        else:
+            wide = standardize_dtype(values.dtype) == "float64"
+            x = Activations(ops.cast(values, "float64" if wide else "float32"), shown=shown)
+        return {name: value for measure in self.measures for name, value in measure.gather(x).items()}
 
 
 def _shown(scene: Scene | None, shape: tuple[int, ...], taps: int) -> Shown | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fmreport.measures.taken import taken
+from fmreport.measures.in_graph import taken
 
 NULLS = 8
 """Masks of no meaning, at most: with the own one, 9 x 9 ways to put them in the two halves of the images."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fmreport.measures.taken import taken
+from fmreport.measures.in_graph import taken
 
 WIDTH = 64
 """Combinations of channels; narrower taps keep their channels."""

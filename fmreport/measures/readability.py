@@ -13,9 +13,9 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
+from fmreport.measures.in_graph import taken
 from fmreport.measures.reduce import block_length
 from fmreport.measures.scene import PREDICTION, Shown
-from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 TARGETS = ("edge", "mask", PREDICTION)

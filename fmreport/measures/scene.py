@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fmreport.measures.taken import taken
+from fmreport.measures.in_graph import taken
 from fmreport.records import Target
 
 T = TypeVar("T")

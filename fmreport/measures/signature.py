@@ -14,9 +14,9 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
+from fmreport.measures.in_graph import taken
 from fmreport.measures.projection import COARSE, thinned
 from fmreport.measures.scene import NUMBERS
-from fmreport.measures.taken import taken
 from fmreport.records import Column
 
 ROWS = 64

@@ -1,0 +1,32 @@
+"""What keeps the graph of all measures of all taps small, where the backend builds one: each operation costs time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def taken(values: Any, numbers: Any, axis: int) -> Any:
+    """What stands at those numbers, none of them negative, along an axis."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # What `keras.ops.take` ends in, without the ten operations by which it counts negative numbers from the end.
+        return tf.gather(values, numbers, axis=axis)
+    return keras.ops.take(values, numbers, axis=axis)
+
+
+def as_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of tensors as one operation, built once for all calls with tensors of the same shapes."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Not put in place of each call again, which would take as long as building it there.
+        kept = {"_noinline": True}
+        made: Callable[..., Any] = tf.function(function, autograph=False, experimental_attributes=kept)
+        return made
+    return function
