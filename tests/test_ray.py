@@ -66,19 +66,20 @@ def test_one_worker_and_two_make_the_same_bytes_as_one_process(folder: Path) -> 
 
 def test_a_worker_that_is_killed_at_a_shard_is_replaced_and_nothing_is_lost(folder: Path) -> None:
     killed: list[int] = []
+    over = threading.Event()
 
     def kill() -> None:
-        for _ in range(600):
+        while not over.wait(0.02):
             if (folder / "progress").exists() and (found := workers()):
                 os.kill(found[0], signal.SIGKILL)
                 killed.append(found[0])
                 return
-            time.sleep(0.05)
 
     watch = many_images.Noted(folder / "progress")
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     made = run(folder, "killed", "engine.workers=1", watch=watch)
+    over.set()
     killer.join()
     assert len(killed) == 1
     assert made == many_images.files(folder / "local/many/v1")
