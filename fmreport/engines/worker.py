@@ -16,6 +16,8 @@ from fmreport.facts import Platform
 from fmreport.probes import ProbeSet
 from fmreport.probes.scenes import Scenes
 
+SAME = "install the same packages on every machine of the cluster"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -132,6 +134,3 @@ def _check(order: Order, it: opening.Opened) -> None:
             f"{it.model.identity.source} is not the file that it is where the run was started",
             fix="copy the model to the same place on every machine of the cluster, or to a disk that they share",
         )
-
-
-SAME = "install the same packages on every machine of the cluster"
