@@ -75,7 +75,8 @@ def config_of(name: str, folder: Path, **others: Any) -> Config:
     from fmreport import config as settings
 
     (folder / "scale_models.py").write_text(MODULE)
-    data = {"name": "scale", "probes": [{"kind": "files", "images": "*.jpg"}], "layers": [{"type": "*Conv2D"}]}
+    data: dict[str, Any] = {"name": "scale", "probes": [{"kind": "files", "images": "*.jpg"}]}
+    data |= {"layers": [{"type": "*Conv2D"}], "measures": {"maps": "all"}}
     return settings.from_dict({**data, **MODELS[name], "report": {"formats": ["html"]}, **others}, folder)
 
 

@@ -32,10 +32,10 @@ Function = Callable[..., list[np.ndarray]]
 
 @dataclass(frozen=True, slots=True)
 class Dissected:
-    """What the protocol counts of one tap with C channels, in pixels of all probes with masks that are not ignored."""
+    """What the protocol counts of one tap with C channels, in pixels of its probes with masks that are not ignored."""
 
     threshold: np.ndarray
-    """(C,) float32: the 0.995 quantile over all probes; NaN of a channel without a finite value."""
+    """(C,) float32: the 0.995 quantile over its probes; NaN of a channel without a finite value."""
     active: np.ndarray
     """(C,) at which the upsampled map exceeds it."""
     overlap: np.ndarray
@@ -53,24 +53,27 @@ def dissect(
     engine: Engine | None = None,
     advance: Advance = lambda done, total: None,
 ) -> dict[str, Dissected]:
-    """By the names of the taps that are maps, behind the image itself; some probe must have a mask."""
+    """By the names of the taps that are maps, behind the image itself; of the probes whose maps are measured.
+
+    Some of these must have a mask.
+    """
     scenes, taps = extraction.scenes, _maps(extraction)
     assert scenes is not None
     places = _places(taps)
-    channels = sum(tap.channels for tap in taps)
-    most = memory_mb // SHARE if len(extraction.probes) <= SIZE else min(memory_mb // SHARE, HANDED_ON_MB)
+    channels, images = sum(tap.channels for tap in taps), len(extraction.mapped)
+    most = memory_mb // SHARE if images <= SIZE else min(memory_mb // SHARE, HANDED_ON_MB)
     search = Search(channels, bits_per_pass(channels, most * 2**20))
-    step = Stepped(advance, (search.passes + 1) * len(extraction.probes))
+    step = Stepped(advance, (search.passes + 1) * images)
     for number in range(search.passes):
         counting = Counting(number, search.bits, search.shift, search.low)
         counts = np.zeros((channels, 1 << search.bits), np.int64)
-        for done in extraction.over_shards(counting, step, engine):
+        for done in extraction.over_maps(counting, step, engine):
             counts += done.made["counts"]["counts"]
         search.narrow(counts)
     size, found = extraction.preprocess.size, search.values
     planes = len(_planes(scenes.planes))
     total, active = np.zeros(planes, np.int64), np.zeros((channels, planes), np.int64)
-    for done in extraction.over_shards(Overlapping(found), step, engine):
+    for done in extraction.over_maps(Overlapping(found), step, engine):
         total += done.made["overlaps"]["total"]
         active += done.made["overlaps"]["active"]
     return {

@@ -215,6 +215,12 @@ class Facts:
         return hashed.hexdigest()
 
     @property
+    def maps(self) -> int | None:
+        """Of about how many images maps were to be measured; None: of all, as long as there was no such setting."""
+        wanted = (self.config.get("measures") or {}).get("maps")
+        return wanted if isinstance(wanted, int) else None
+
+    @property
     def masks(self) -> int:
         """How many probes have a mask."""
         if isinstance(self.probes, ProbeTable):

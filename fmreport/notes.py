@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fmreport.config import Config
 from fmreport.extract import Tables
+from fmreport.mapped import Mapped
 from fmreport.records import Layer
 
 
@@ -43,6 +44,14 @@ def of_measuring(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     if silent := [layer for layer in layers_only if layer.reason and not layer.reason.startswith("an input")]:
         notes.append(f"{len(silent)} of {len(layers_only)} layers cannot be tapped; the report's inventory says why")
     return notes
+
+
+def of_maps(measured: Mapped) -> list[str]:
+    """Of which images maps were measured, where that is not all."""
+    if not measured.some:
+        return []
+    what = "detail, edges and masks, regions, best channels, dissection, similarity, dimensions, near-duplicates"
+    return [f"What is said of maps ({what}) is of {measured.told}, {measured.spread} (measures.maps)"]
 
 
 def of_masks(ignored: Sequence[str]) -> list[str]:

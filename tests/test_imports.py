@@ -34,6 +34,7 @@ STAGES = (
     "opening",
     "measures",
     "extract",
+    "mapped",
     "notes",
     "dissection",
     "analysis",

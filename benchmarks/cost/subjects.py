@@ -57,6 +57,7 @@ class Subject:
             "name": "cost",
             "probes": [{"kind": "files", "images": "*.jpg"}],
             "layers": [CONVOLUTIONS if self.every == 1 else CONVOLUTIONS | {"every": self.every}],
+            "measures": {"maps": "all"},
             "report": {"formats": ["html"]},
             **_model(self.model),
             **others,

@@ -55,6 +55,9 @@ class Evidence:
     """Columns of the table `samples`, of all images and taps."""
     facets: Mapping[str, str] = field(default_factory=dict)
     """What each probe has in common with some others, for those that declare it."""
+    mapped: frozenset[str] | None = None
+    """Probes whose maps were measured, which all but `samples` is of; of others there are no values of maps, nor of the
+    image itself. None: all."""
 
 
 class Analysis(Protocol):

@@ -25,7 +25,7 @@ COLUMNS = explained(
     Column(
         "participation_ratio",
         "1",
-        "tr(C)^2 / tr(C^2) of the covariance C of all channels over sampled positions of all images: how many equal, "
+        "tr(C)^2 / tr(C^2) of the covariance C of all channels over sampled positions of the images: how many equal, "
         "uncorrelated channels would spread as much; 1 at least, the number of channels or positions at most. Of more "
         f"than {WIDTH} channels it is estimated, without bias by their number, from {WIDTH} random combinations",
         "Gao et al. 2017, bioRxiv 214262",

@@ -26,9 +26,9 @@ COLUMNS = explained(
     TAP_OR_IMAGE,
     Column("channel", "number", "number of the channel, from 0"),
     Column(
-        "threshold", "activation", f"{QUANTILE} quantile of the channel over all probes, at its own resolution", SOURCE
+        "threshold", "activation", f"{QUANTILE} quantile of the channel over the images, at its own resolution", SOURCE
     ),
-    Column("active", "pixel", "pixels at which the channel, interpolated, exceeds it, on all probes with masks"),
+    Column("active", "pixel", "pixels at which the channel, interpolated, exceeds it, on the images with masks"),
     Column("inside", "pixel", "pixels inside the masks"),
     Column("overlap", "pixel", "pixels that are both"),
     Column("detector_iou", "1", "overlap / (active + inside - overlap)", SOURCE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import stats
 
 from fmreport.analysis import Evidence
 from fmreport.analysis.over_images import Floats, OverImages, Read, ordered
-from fmreport.records import TAP_OR_IMAGE, Column, explained
+from fmreport.records import IMAGE, TAP_OR_IMAGE, Column, explained
 
 FEWEST = 20
 """Images below which none can be told to be unlike the others: their spread is not known well enough."""
@@ -42,6 +42,8 @@ class Quantity:
     """Whether `least` is a part of the tap's usual standard deviation."""
     of_values: bool = False
     """Whether it is a share of the values at a tap, so that one value makes a difference where there are few."""
+    of_maps: bool = False
+    """Whether only images whose maps are measured have it."""
 
 
 QUANTITIES = {
@@ -50,7 +52,7 @@ QUANTITIES = {
     "zero_fraction": Quantity(0.01, of_values=True),
     "population_sparseness": Quantity(0.01),
     "gini": Quantity(0.01),
-    "high_frequency": Quantity(0.05, logarithm=True),
+    "high_frequency": Quantity(0.05, logarithm=True, of_maps=True),
 }
 """By their columns of the table `samples`: strength, contrast, sparsity of three kinds, fineness."""
 FAINTEST = 1e-6
@@ -90,7 +92,7 @@ class Outliers:
         names = [column.name for column in self.columns]
         if evidence.samples is None:
             return pd.DataFrame(columns=names)
-        return pd.DataFrame(list(_rows(found(evidence.samples), evidence.taps)), columns=names)
+        return pd.DataFrame(list(_rows(found(evidence.samples, evidence.mapped), evidence.taps)), columns=names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,13 @@ class Found:
     median: Floats
     """(T, quantities)."""
     limit: float
+    mapped: int
+    """Images whose maps are measured."""
+
+    def compared(self, tap: int, kind: int) -> int:
+        """How many images have one of `KINDS` at a tap, as far as that does not depend on their values."""
+        of_maps = kind < len(QUANTITIES) and tuple(QUANTITIES.values())[kind].of_maps
+        return self.mapped if of_maps or self.taps[tap] == IMAGE else len(self.probes)
 
     @property
     def beyond(self) -> np.ndarray:
@@ -129,8 +138,11 @@ def limit(images: int) -> float:
     return float(stats.t.isf(EXPECTED / (2 * len(QUANTITIES) * images), images / 2))
 
 
-def found(read: Read) -> Found:
-    """Every image at every tap, from the columns `READ` of the table `samples`, of which one is read at a time."""
+def found(read: Read, mapped: Collection[str] | None = None) -> Found:
+    """Every image at every tap, from the columns `READ` of the table `samples`, of which one is read at a time.
+
+    Quantities of maps, and the image itself, are compared among the images `mapped`, where these are not all.
+    """
     grid = OverImages.of(read)
     shape = len(grid.taps), len(grid.probes)
     bad = np.nan_to_num(grid.values("nan")) + np.nan_to_num(grid.values("inf"))
@@ -144,6 +156,7 @@ def found(read: Read) -> Found:
         np.full(shape, np.nan),
         np.full((shape[0], len(QUANTITIES)), np.nan),
         limit(max(shape[1], 2)),
+        shape[1] if mapped is None else len(mapped),
     )
     if shape[1] >= FEWEST:
         usual, elements = (
@@ -162,11 +175,12 @@ def found(read: Read) -> Found:
 
 def _compare(made: Found, tap: int, number: int, row: Floats, least: float) -> None:
     """Takes over what one quantity says of the images at one tap, where it says more than those before."""
+    images = made.compared(tap, number)
     scaled = _scaled(row, tuple(QUANTITIES.values())[number])
-    if np.isfinite(scaled).mean() < 1 - MINORITY or not least > 0:
+    if np.isfinite(scaled).sum() / images < 1 - MINORITY or not least > 0:
         return
     z = robust_z(scaled, least)
-    if (np.abs(z) > made.limit).mean() > MINORITY:
+    if (np.abs(z) > made.limit).sum() / images > MINORITY:
         return
     made.median[tap, number] = _median(row)
     more = np.abs(z) > np.nan_to_num(made.score[tap], nan=-1)
@@ -199,9 +213,11 @@ def robust_z(values: Floats, least: float) -> Floats:
 
 def _of_another_kind(made: Found, kind: str, odd: np.ndarray, value: Floats) -> None:
     """Images for which there is no z-score, at the taps where they are a minority."""
-    odd = odd & (odd.mean(axis=1, keepdims=True) <= MINORITY)
+    number = KINDS.index(kind)
+    compared = np.array([[made.compared(tap, number)] for tap in range(len(made.taps))])
+    odd = odd & (odd.sum(axis=1, keepdims=True) / compared <= MINORITY)
     made.score[odd], made.z[odd], made.value[odd] = np.inf, np.nan, value[odd]
-    made.kind[odd] = KINDS.index(kind)
+    made.kind[odd] = number
 
 
 def _median(values: Floats) -> float:
@@ -251,7 +267,7 @@ def _rows(images: Found, order: Sequence[str]) -> Iterator[tuple[object, ...]]:
                 images.z[tap, probe],
                 images.limit,
                 int(beyond[tap].sum()),
-                len(images.probes),
+                images.compared(tap, kind),
                 odd,
                 int(taps_beyond[probe]),
             )

@@ -36,7 +36,7 @@ class Progression:
             "final map, which is agreement with itself; centroid_common: mean frequency within the common band; "
             "centroid_share: mean frequency as a share of what the map can hold",
         ),
-        Column("value", "1", "the quantity over all images; of centroid_common in cycles per image"),
+        Column("value", "1", "the quantity over the images; of centroid_common in cycles per image"),
         Column(
             "lower", "1", f"lower end of its {resampling.LEVEL:.0%} interval; images are resampled", method="intervals"
         ),

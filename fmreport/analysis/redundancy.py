@@ -25,7 +25,7 @@ COLUMNS = explained(
     Column(
         "duplicate",
         "count",
-        f"number, from 0, of a channel that correlates above {ALIKE} with an earlier one over the positions of all "
+        f"number, from 0, of a channel that correlates above {ALIKE} with an earlier one over the positions of the "
         "images: the same maps but for a positive factor and an offset. Mirrored channels, which a rectifier tells "
         "apart, are no duplicates; silent and constant ones correlate with nothing",
     ),

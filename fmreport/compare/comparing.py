@@ -67,7 +67,8 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
     pairs = sorted(alignment.pairs, key=lambda pair: place[pair.b])
     measured = list(_measured(a, b, pairs, judged.probes.other_masks))
     if judged.probes.same and a.facts.config.get("seed") == b.facts.config.get("seed"):
-        read, pooled = of_reading(a, b, pairs), of_tables(a, b, pairs)
+        maps = rules.same_maps(a.facts, b.facts)
+        read, pooled = of_reading(a, b, pairs) if maps else {}, of_tables(a, b, pairs, maps=maps)
         keys = [(pair.a, pair.b) for pair in pairs]
         measured = [[*read.get(key, ()), *own, *pooled.get(key, ())] for key, own in zip(keys, measured, strict=True)]
     taps = tuple(_taps(a, b, pairs, measured))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from fmreport import mapped
 from fmreport.analysis import readability, regression, resampling
 from fmreport.compare.align import Pair
 from fmreport.compare.comparison import CHANGED, EQUAL, ROUNDING, Change
@@ -27,7 +28,8 @@ POOLED = {
 def of_reading(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], list[Change]]:
     """Of each pair of taps the change of what is read from both; none where a run holds no such table.
 
-    Both runs must have the same probes, preprocessing and seed, so that their groups of images are the same.
+    Both runs must have the same probes, those among them whose maps are measured, preprocessing and seed, so that their
+    groups of images are the same.
     """
     tables = [run.table("readability") for run in (a, b)]
     if any(not len(table) for table in tables):
@@ -48,17 +50,21 @@ def of_reading(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], l
     return found
 
 
-def of_tables(a: Run, b: Run, pairs: Sequence[Pair]) -> dict[tuple[str, str], list[Change]]:
-    """Of each pair of taps the change of what is pooled over all images, which must be the same in both runs."""
+def of_tables(a: Run, b: Run, pairs: Sequence[Pair], *, maps: bool = True) -> dict[tuple[str, str], list[Change]]:
+    """Of each pair of taps the change of what is pooled over all images, which must be the same in both runs.
+
+    Without `maps`, of what is pooled over single values alone: maps were measured of other images.
+    """
     found: dict[tuple[str, str], list[Change]] = {}
-    for measure, table in POOLED.items():
+    for measure, table in ((measure, table) for measure, table in POOLED.items() if maps or table == "summary"):
+        images = len(a.facts.probes) if table == "summary" else mapped.of_facts(a.facts).images
         one, other = (run.table(table) for run in (a, b))
         if measure not in one or measure not in other:
             continue
         of_a, of_b = (dict(zip(side["tap"], side[measure], strict=True)) for side in (one, other))
         for pair in pairs:
             values = float(of_a.get(pair.a, np.nan)), float(of_b.get(pair.b, np.nan))
-            change = _change(measure, values, (np.nan, np.nan), len(a.facts.probes))
+            change = _change(measure, values, (np.nan, np.nan), images)
             if change is not None:
                 found.setdefault((pair.a, pair.b), []).append(change)
     return found

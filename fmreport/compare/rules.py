@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fmreport import mapped
 from fmreport.compare.align import shared_probes
 from fmreport.compare.comparison import Difference, Probes
 from fmreport.errors import CompareError, nearest
@@ -24,6 +25,8 @@ LOOKS = ("figures", "display", "report")
 """Those that say what of it is shown, and how."""
 EXECUTION = ("batch", "memory_mb")
 """Those that say how it is worked off."""
+MAPS = "measures.maps"
+"""Address that says of how many images maps are measured."""
 OF_FILES = ("model.kind", "model.path", "model.handle", "model.sha256", "model.trusted")
 """Addresses that say where a model's file is, and not what is done with it."""
 DECLARED = ".licence"
@@ -67,6 +70,14 @@ def judge(a: Facts, b: Facts, *, allow: Sequence[str] = ()) -> Judged:
     return Judged(differences, probes, warnings, tuple(_notes(differences)))
 
 
+def same_maps(a: Facts, b: Facts) -> bool:
+    """Whether two runs measured maps of all their images, or of the same ones in one order."""
+    one, other = mapped.of_facts(a), mapped.of_facts(b)
+    if not (one.some or other.some):
+        return True
+    return [probe.sha256 for probe in one.probes] == [probe.sha256 for probe in other.probes]
+
+
 def _probes(a: Facts, b: Facts, shared: Sequence[tuple[str, str]]) -> Probes:
     of_a, of_b = ({probe.name: probe for probe in side.probes} for side in (a, b))
     there_a, there_b = ({pair[side] for pair in shared} for side in (0, 1))
@@ -108,7 +119,8 @@ def _config(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Differen
     for key, one, other in _unequal(a.config, b.config):
         section = key.partition(".")[0].partition("[")[0]
         named = key.endswith(DECLARED) or {one, other} == {None, "null"}
-        told = not (section in quiet or named or (key in OF_FILES and _same_file(a, b)))
+        led = (key in OF_FILES and _same_file(a, b)) or (key == MAPS and same_maps(a, b))
+        told = not (section in quiet or named or led)
         yield Difference("config", key, one, other, counts=told)
 
 
@@ -144,6 +156,11 @@ def _warnings(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Differ
             f"The runs share {probes.shared} probes of {len(a.probes)} and {len(b.probes)}. Measures are compared over "
             "the shared ones; what a run knows over all of its probes alone (silent channels, histograms) is of "
             "different images, and what is read from the taps is left out."
+        )
+    elif not same_maps(a, b):
+        yield (
+            f"Maps were measured of {mapped.of_facts(a).told} of A and {mapped.of_facts(b).told} of B, so that what is "
+            "pooled over these, and what is read from the taps, is left out."
         )
     if probes.other_masks:
         yield (

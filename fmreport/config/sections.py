@@ -20,6 +20,9 @@ from pydantic import (
 from fmreport.config.base import ORCID, AnyDistinct, Distinct, PathText, Positive, Positives, Section, Size, Text
 
 PREDICTED = "predicted"
+ALL = "all"
+FEWEST = 64
+"""Images whose maps are measured, at least: a shard of them."""
 PerChannel = Annotated[tuple[float, ...], Field(min_length=1, max_length=3)]
 
 
@@ -124,13 +127,32 @@ class Selector(Section):
         return {**written, "optional": True} if self.optional else written
 
 
+def _images(value: object) -> object:
+    if value == ALL or (isinstance(value, int) and not isinstance(value, bool) and value >= FEWEST):
+        return value
+    raise ValueError(
+        f"expected a number from {FEWEST} on, as images are taken {FEWEST} at a time, or {ALL}; found {value!r}"
+    )
+
+
 class MeasuresSection(Section):
-    """What is measured beside what always is, in passes over the probes of its own."""
+    """What is measured beside what always is, and of how many images."""
 
     dissection: bool = Field(
         default=False,
         description="true: Network Dissection's protocol, which channels detect the mask; needs masks",
     )
+    maps: Annotated[int | Literal["all"], BeforeValidator(_images)] = Field(
+        default=1000,
+        description="of about how many images maps are measured (detail, edges, masks, similarity of taps), evenly "
+        "spread, or all; single values are measured of every image",
+        json_schema_extra={"minimum": FEWEST},
+    )
+
+    @property
+    def images(self) -> int | None:
+        """Images whose maps are measured, about; None: all."""
+        return self.maps if isinstance(self.maps, int) else None
 
 
 def _channel(value: object) -> object:

@@ -70,8 +70,8 @@ class Portion:
     number: int
     task: Task
     probes: ProbeSet
-    place: Mapping[str, int]
-    group: Mapping[str, int]
+    roles: tuple[Mapping[str, int], Mapping[str, int]] | None
+    """`place` and `group` of its scenes, where it has any."""
 
     @classmethod
     def of(cls, job: Job) -> Portion:
@@ -79,7 +79,7 @@ class Portion:
         shard, scenes = job.shard, job.shard.scenes
         # Notes are of the whole run, and may be many.
         probes = replace(shard.probes, notes=())
-        return cls(shard.number, job.task, probes, scenes.place if scenes else {}, scenes.group if scenes else {})
+        return cls(shard.number, job.task, probes, None if scenes is None else (scenes.place, scenes.group))
 
 
 class Worker:
@@ -108,7 +108,10 @@ class Worker:
     def work(self, portion: Portion) -> tuple[Made, float, tuple[str, ...]] | Failed:
         """What the task makes of the shard, seconds that it took, and what a user should know."""
         assert self._engine is not None
-        scenes = None if self._scenes is None else self._scenes.of_roles(portion.place, portion.group)
+        scenes = None
+        if portion.roles is not None:
+            assert self._scenes is not None
+            scenes = self._scenes.of_roles(*portion.roles)
         self._says.clear()
         try:
             with one_thread():

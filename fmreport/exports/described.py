@@ -21,7 +21,7 @@ TOLD = {
     "layers": "what needs no image, one row per tap",
     "inventory": "every layer of the model, with its taps or the reason why it has none",
     "blocks": "parts of the model: what they hold and do",
-    "summary": "measures pooled over all probes, one row per tap",
+    "summary": "measures pooled over the probes, one row per tap",
     "samples": "measures of every probe, one row per probe and tap",
     "channels": "measures of every channel over all probes",
     "histograms": "how the values of every tap are distributed",

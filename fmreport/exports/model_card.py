@@ -13,6 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from fmreport import mapped
 from fmreport.exports.addresses import of_licence, spdx
 from fmreport.facts import Facts
 from fmreport.report import findings
@@ -73,14 +74,15 @@ def _licence(declared: str) -> dict[str, str]:
 
 def _section(run: Run) -> Iterator[str]:
     facts = run.facts
-    masks = facts.masks
+    masks, seen = facts.masks, mapped.of_facts(facts)
+    maps = f"Maps were measured of {seen.images:,} of them. " if seen.some else ""
     yield f"## Audit with fmreport: {escaped(facts.title)}"
     yield ""
     yield (
         f"What fmreport {escaped(facts.versions['fmreport'])} measured of "
         f"{escaped(str(facts.model.get('source') or 'the model'))}, release {escaped(facts.release)}: "
-        f"{plural(len(run.layers), 'tap')} on {plural(len(facts.probes), 'image')}, {masks} with a mask. It tells how "
-        "the model sees these images, and not how well it does what it was made for."
+        f"{plural(len(run.layers), 'tap')} on {plural(len(facts.probes), 'image')}, {masks} with a mask. "
+        f"{maps}It tells how the model sees these images, and not how well it does what it was made for."
     )
     yield ""
     yield "### What the numbers say"

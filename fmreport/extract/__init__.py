@@ -6,7 +6,7 @@ from fmreport.extract.feeding import Feed, batches
 from fmreport.extract.function import Inputs, image, measuring
 from fmreport.extract.memory import ahead, batch_size, decoders
 from fmreport.extract.merging import Kept, Rows, Tables
-from fmreport.extract.shards import SIZE, Shard, count, split
+from fmreport.extract.shards import SIZE, Shard, count, mapped, split
 from fmreport.extract.working import Advance, Arrays, Done, Engine, InProcess, Job, Made, Step, Task, in_order
 
 __all__ = (
@@ -36,6 +36,7 @@ __all__ = (
     "decoders",
     "image",
     "in_order",
+    "mapped",
     "measuring",
     "split",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from fmreport.extract.feeding import FEED, Batch, Feed, batches
 from fmreport.extract.function import Inputs, Measured, faithfully, image, measuring
+from fmreport.extract.gathering import of_values
 from fmreport.extract.measuring import Measuring
 from fmreport.extract.memory import SMALLEST_BATCH
 from fmreport.extract.merging import Kept, Merging, Rows, Tables
@@ -36,7 +37,7 @@ class Extraction:
     preprocess: Preprocess
     batch: int
     scenes: Scenes | None = None
-    """What measures of maps compare with; without it they are not taken."""
+    """What measures of maps compare with; they are taken of the probes that it knows, all of a shard or none."""
     measures: Mapping[str, Measure] = field(default_factory=load)
     """By name."""
     target: Target | None = None
@@ -81,13 +82,26 @@ class Extraction:
         task = Measuring(tuple(self.measures), shown, control)
         groups = 0 if self.scenes is None else self.scenes.groups
         merging = Merging(self.measures, self.measured_taps, self.draw, groups=groups, rows=rows or Kept())
-        for done in self.over_shards(task, Stepped(advance, len(self.probes)), engine):
+        of_single = task.only(of_values(self.measures))
+        shards = split(self.probes, self.scenes)
+        jobs = (Job(of_single if self.scenes is not None and shard.scenes is None else task, shard) for shard in shards)
+        for done in self._worked(jobs, Stepped(advance, len(self.probes)), engine):
             merging.add(done.shard, done.made)
         return merging.tables()
 
-    def over_shards(self, task: Task, step: Step, engine: Engine | None = None) -> Iterator[Done]:
-        """The task on every shard, its results in the order of the probes."""
-        jobs = (Job(task, shard) for shard in split(self.probes, self.scenes))
+    def over_maps(self, task: Task, step: Step, engine: Engine | None = None) -> Iterator[Done]:
+        """The task on every shard of `mapped`, its results in the order of the probes; shards are numbered anew."""
+        return self._worked((Job(task, shard) for shard in split(self.mapped, self.scenes)), step, engine)
+
+    @property
+    def mapped(self) -> ProbeSet:
+        """The probes whose maps are measured."""
+        known = () if self.scenes is None else self.scenes.group
+        if len(known) == len(self.probes):
+            return self.probes
+        return self.probes.named([name for name in self.probes.names if name in known])
+
+    def _worked(self, jobs: Iterable[Job], step: Step, engine: Engine | None) -> Iterator[Done]:
         return in_order((engine or InProcess(self)).work(jobs, step))
 
     def show(
@@ -116,22 +130,28 @@ class Extraction:
         """Probes in batches, with their scenes where there are any."""
         return batches(probes, self.preprocess, self.batch, scenes, feed=self.feed)
 
-    def measured(self, names: tuple[str, ...]) -> Measured:
-        """A function from a batch to the sums of the named measures, those that decide among them."""
-        fast = self.function(("measured", names), lambda: self._measuring(names))
+    def measured(self, names: tuple[str, ...], *, maps: bool) -> Measured:
+        """A function from a batch, with scenes for `maps`, to the sums of the named measures; some of them decide."""
+
+        def made(*, careful: bool) -> Measured:
+            key = ("careful" if careful else "measured", names, maps)
+            return self.function(key, lambda: self._measuring(names, maps=maps, careful=careful))
+
         # In float64, for batches whose values float32 does not hold; of all taps, whichever needs it.
-        return faithfully(fast, lambda: self.function(("careful", names), lambda: self._measuring(names, careful=True)))
+        return faithfully(made(careful=False), lambda: made(careful=True))
 
     def function(self, key: Hashable, make: Callable[[], F]) -> F:
         """What `make` returns, built once for each key: a model's weights may change meanwhile."""
         made: F = self.functions[key] if key in self.functions else self.functions.setdefault(key, make())
         return made
 
-    def _measuring(self, names: Sequence[str], *, careful: bool = False) -> Measured:
-        inputs = Inputs(self.preprocess.size, self.batch, () if self.scenes is None else self.scenes.planes)
-        target = self.target if self.target is not None and self.target.is_map else None
+    def _measuring(self, names: Sequence[str], *, maps: bool, careful: bool) -> Measured:
+        planes = self.scenes.planes if maps and self.scenes is not None else ()
+        inputs = Inputs(self.preprocess.size, self.batch, planes)
+        target = self.target if maps and self.target is not None and self.target.is_map else None
         taken = (self.measures[name] for name in names)
-        return measuring(self.model, self.measured_taps, taken, inputs, target=target, careful=careful)
+        taps = self.measured_taps if maps else self.taps
+        return measuring(self.model, taps, taken, inputs, target=target, careful=careful)
 
 
 class Stepped:

@@ -18,6 +18,10 @@ from fmreport.extract.working import Arrays
 from fmreport.measures import Measure, Sum, derive, fold, merge
 from fmreport.measures.draw import Draw
 from fmreport.probes.scenes import Scenes
+from fmreport.records import IMAGE, Tap
+
+GROUPED = ("group", "whole", "place")
+"""Kinds of sums that are kept of images with scenes alone."""
 
 
 class Gathering:
@@ -100,6 +104,16 @@ class Gathering:
             made[f"place/{name}"] = np.concatenate(self._places[name])
             made[f"positions/{name}"] = np.array(self._positions[name])
         return made
+
+
+def numbered(taps: Sequence[Tap]) -> dict[int, Tap]:
+    """Taps by the numbers that the arrays of pieces begin with: 0 is for the image itself, 1 the model's first."""
+    return dict(enumerate(taps, 0 if any(tap.name == IMAGE for tap in taps) else 1))
+
+
+def of_values(measures: Mapping[str, Measure]) -> tuple[str, ...]:
+    """Names of the measures that leave something of images without scenes."""
+    return tuple(name for name, m in measures.items() if not m.of_maps and not any(s.per in GROUPED for s in m.sums))
 
 
 def sums(measures: Mapping[str, Measure], per: str) -> list[Sum]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmreport.extract.feeding import Batch
 from fmreport.extract.function import DECIDING, Parts
-from fmreport.extract.gathering import Gathering
+from fmreport.extract.gathering import Gathering, numbered
 from fmreport.extract.shards import Shard
 from fmreport.extract.working import Made, Step, Task
 from fmreport.measures import load
@@ -47,9 +47,10 @@ class Measuring:
     def work(self, extraction: Extraction, shard: Shard, step: Step) -> Made:
         """All images of a shard, in batches."""
         taken = {name: m for name, m in extraction.measures.items() if name in (*self.pieces, *DECIDING)}
-        measured = extraction.measured(tuple(taken))
-        taps, draw = extraction.measured_taps, extraction.draw
-        gatherings = [Gathering(taken, draw, shard.scenes, shown=self.shown) for _ in taps]
+        maps = shard.scenes is not None
+        measured = extraction.measured(tuple(taken), maps=maps)
+        taps, draw = extraction.measured_taps if maps else extraction.taps, extraction.draw
+        gatherings = {tap.name: Gathering(taken, draw, shard.scenes, shown=self.shown) for tap in taps}
 
         def of_model(batch: Batch) -> tuple[tuple[str, ...], dict[str, Parts]]:
             names, arrays = batch
@@ -59,12 +60,12 @@ class Measuring:
         fed = extraction.batches(shard.probes, shard.scenes)
         with closing(ordered(of_model, fed, threads=1, ahead=1)) as done:
             for names, by_tap in done:
-                for tap, gathering in zip(taps, gatherings, strict=True):
-                    gathering.add(names, by_tap[tap.name])
+                for name, gathering in gatherings.items():
+                    gathering.add(names, by_tap[name])
                 step(len(names))
         made: Made = {piece: {} for piece in self.pieces}
-        for place, gathering in enumerate(gatherings):
-            for piece, arrays_of in gathering.pieces().items():
+        for number, tap in numbered(taps).items():
+            for piece, arrays_of in gatherings[tap.name].pieces().items():
                 if piece in made:
-                    made[piece] |= {f"{place}/{key}": value for key, value in arrays_of.items()}
+                    made[piece] |= {f"{number}/{key}": value for key, value in arrays_of.items()}
         return made

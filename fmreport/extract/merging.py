@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fmreport.extract.function import Parts
-from fmreport.extract.gathering import groups_of, sums
+from fmreport.extract.gathering import groups_of, numbered, sums
 from fmreport.extract.shards import Shard
 from fmreport.extract.working import Made
 from fmreport.measures import COMBINE, Measure, derive
@@ -85,19 +85,22 @@ class Merging:
         """`taps` are all that were measured; of so many `groups` of probes."""
         self._measures, self._taps, self._draw, self._groups, self._rows = measures, taps, draw, groups, rows
         self._accumulated = [_Accumulated() for _ in taps]
+        self._place = {number: place for place, number in enumerate(numbered(taps))}
+        self._held: list[str] = []
         self._combine = {s.name: COMBINE[s.combine] for s in sums(measures, "channel")}
 
     def add(self, shard: Shard, made: Made) -> None:
-        """Adds the pieces of the next shard."""
+        """Adds the pieces of the next shard; the first one has all that any has."""
         rows: list[Parts] = [{} for _ in self._taps]
-        for name in self._measures:
+        for name in (name for name in self._measures if name in made):
             for key, value in made[name].items():
-                place, kind, column = key.split("/", 2)
+                number, kind, column = key.split("/", 2)
+                place = self._place[int(number)]
                 if kind == "row":
-                    rows[int(place)][column] = value
+                    rows[place][column] = value
                 elif kind != "positions":
-                    positions = int(made[name].get(f"{place}/positions/{column}", 0))
-                    self._merge(self._accumulated[int(place)], (kind, column, value), shard, positions)
+                    positions = int(made[name].get(f"{number}/positions/{column}", 0))
+                    self._merge(self._accumulated[place], (kind, column, value), shard, positions)
         self._rows.add(self._table(shard.probes.names, rows))
 
     def tables(self) -> Tables:
@@ -131,7 +134,7 @@ class Merging:
             whole = into.channels if kind == "channel" else into.unseen
             whole[name] = self._combine[name](whole[name], value) if name in whole else value
         elif kind == "place":
-            self._place(into.grouped, name, value, shard, positions)
+            self._keep(into.grouped, name, value, shard, positions)
         else:
             assert shard.scenes is not None
             at = groups_of(shard.scenes) if kind == "group" else [0]
@@ -139,7 +142,7 @@ class Merging:
                 into.grouped[name] = np.zeros((self._groups if kind == "group" else 1, *value.shape[1:]), value.dtype)
             into.grouped[name][at] += value
 
-    def _place(self, kept: Parts, name: str, value: np.ndarray, shard: Shard, positions: int) -> None:
+    def _keep(self, kept: Parts, name: str, value: np.ndarray, shard: Shard, positions: int) -> None:
         assert shard.scenes is not None
         if name not in kept:
             kept[name] = np.zeros((*self._draw.shape(positions), *value.shape[2:]), value.dtype)
@@ -148,16 +151,18 @@ class Merging:
             self._draw.keep(kept[name], picked, number, positions)
 
     def _table(self, names: Sequence[str], rows: Sequence[Parts]) -> pd.DataFrame:
-        """One row per probe and tap, of what some tap has; a column that a tap has not is NaN there."""
-        found = {name: values.dtype for parts in rows for name, values in parts.items()}
-        ordered = [name for name in self._columns() if name in found]
+        """One row per probe and tap that was measured; a column that a tap or a shard has not is NaN there."""
+        if not self._held:
+            found = {name for parts in rows for name in parts}
+            self._held = [name for name in self._columns() if name in found]
+        measured = [parts for parts in rows if parts]
         columns = {}
-        for name in ordered:
-            whole = all(name in parts for parts in rows)
+        for name in self._held:
+            whole = all(name in parts for parts in measured)
             nothing = np.full(len(names), np.nan)
-            by_tap = [parts[name] if whole else parts.get(name, nothing) for parts in rows]
+            by_tap = [parts[name] if whole else parts.get(name, nothing) for parts in measured]
             columns[name] = np.stack(by_tap, axis=1).ravel()
-        taps = [tap.name for tap in self._taps]
+        taps = [tap.name for tap, parts in zip(self._taps, rows, strict=True) if parts]
         return pd.DataFrame(
             {"probe": np.repeat(np.array(names, object), len(taps)), "tap": taps * len(names), **columns}
         )

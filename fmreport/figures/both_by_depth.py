@@ -92,7 +92,7 @@ def _caption(rows: Rows, names: tuple[str, str]) -> str:
     marked = " A dash at the foot marks taps whose numbers changed." if any(rows.changed) else " No numbers changed."
     return (
         f"A (circles, solid): {names[0]}; B (squares, dashed): {names[1]}. Means over the images that both are "
-        f"compared on; R² is over all probes of each run.{marked}{lone}"
+        f"compared on; R² is over probes of each run.{marked}{lone}"
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from fmreport import mapped
 from fmreport.figures import plots
 from fmreport.figures.layout import Layout, new_figure
 from fmreport.figures.naming import Name, marker_style, name_series
@@ -59,7 +60,7 @@ def draw(run: Run, layout: Layout) -> plots.Plot | None:
     return plots.Plot(
         name="facets",
         title="Groups side by side",
-        caption=_caption(drawn, len(facets)),
+        caption=_caption(drawn, len(facets), mapped.of_facts(run.facts)),
         alt=" ".join(_spoken(table, drawn, shown)),
         figure=figure,
     )
@@ -87,15 +88,16 @@ def _values(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
     return rows[column].to_numpy(np.float64, na_value=np.nan)
 
 
-def _caption(drawn: Sequence[str], facets: int) -> str:
+def _caption(drawn: Sequence[str], facets: int, of_maps: mapped.Mapped) -> str:
     which = (
         f"{len(drawn)} of {facets:,} groups, those that differ most from all other images"
         if (len(drawn) < facets)
         else "All groups that the config declares"
     )
+    some = f" High frequencies are of {of_maps.told}." if of_maps.some else ""
     return (
         f"{which}: means over their images, with 95% intervals where there are 10 or more. Standard deviation of the "
-        "activations, Gini index, and share of the spectrum's power above half the finest frequency."
+        f"activations, Gini index, and share of the spectrum's power above half the finest frequency.{some}"
     )
 
 

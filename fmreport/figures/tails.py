@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from fmreport import mapped
 from fmreport.figures import plots
 from fmreport.figures.layout import Layout, new_figure
 from fmreport.figures.naming import Name, marker_style, name_series
@@ -51,7 +52,7 @@ def draw(run: Run, layout: Layout) -> plots.Plot | None:
     return plots.Plot(
         name="tails",
         title="Tails: how far images differ",
-        caption=_caption(images),
+        caption=_caption(images, mapped.of_facts(run.facts)),
         alt=" ".join(_spoken(shown, images)),
         figure=figure,
     )
@@ -113,14 +114,15 @@ def _values(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
     return rows[column].to_numpy(np.float64, na_value=np.nan)
 
 
-def _caption(images: int) -> str:
+def _caption(images: int, of_maps: mapped.Mapped) -> str:
     bands = f"Shares of {images} images would say little, so that there are no bands for 5 to 95% of them."
     if images >= FEWEST:
         bands = "Dark: the middle half of the images. Light: 5 to 95% of them."
+    some = f" High frequencies are of {of_maps.told}." if of_maps.some else ""
     return (
         f"Of each image one number at each tap, and how {images:,} images are spread: the median, and the smallest and "
         f"the largest value as circles. {bands} Standard deviation of the activations, Gini index, and share of the "
-        "spectrum's power above half the finest frequency; where an axis has decades, values of 0 are left out."
+        f"spectrum's power above half the finest frequency; where an axis has decades, values of 0 are left out.{some}"
     )
 
 

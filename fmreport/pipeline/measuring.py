@@ -21,7 +21,7 @@ from fmreport.engines.caching import Cached
 from fmreport.engines.following import Followed
 from fmreport.engines.identity import context, told
 from fmreport.errors import SourceError
-from fmreport.extract import Engine, Extraction, Feed, Tables, ahead, batch_size, decoders
+from fmreport.extract import Engine, Extraction, Feed, Tables, ahead, batch_size, decoders, mapped
 from fmreport.facts import Platform
 from fmreport.measures.summary import summarise
 from fmreport.opening import Opened
@@ -70,7 +70,9 @@ class Measured:
 def extraction_of(config: Config, it: Opened, probes: ProbeSet) -> Extraction:
     """What a process needs to work on the probes, within the memory that the config allows."""
     memory, size = config.memory_mb, it.preprocess.size
-    scenes = Scenes(probes, it.preprocess, seed=config.seed)
+    names = [probes.names[place] for part in mapped(len(probes), config.measures.images) for place in part]
+    compared = probes if len(names) == len(probes) else probes.named(names)
+    scenes = Scenes(compared, it.preprocess, seed=config.seed)
     batch = batch_size(it.model, it.taps, memory_mb=memory, probes=len(probes), wanted=config.batch)
     shapes = [(*size, it.model.image_input.channels or 3), scenes.shape]
     feed = Feed(
@@ -169,6 +171,7 @@ def evidence_of(
     sizes = np.bincount(list(scenes.group.values()), minlength=scenes.groups)
     names = (IMAGE, *(tap.name for tap in extraction.taps))
     facets = {fact.name: fact.group for fact in extraction.probes.facts if fact.group}
+    some = len(scenes.group) < len(extraction.probes)
     return Evidence(
         names,
         tables.grouped,
@@ -179,4 +182,5 @@ def evidence_of(
         dissected,
         tables.rows.read,
         facets,
+        frozenset(scenes.group) if some else None,
     )

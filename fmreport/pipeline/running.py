@@ -14,6 +14,7 @@ from fmreport import (
     attribution,
     dates,
     environment,
+    mapped,
     notes,
     probes,
     recording,
@@ -100,6 +101,7 @@ def run(
             notes=(
                 *probe_set.notes,
                 *it.model.notes,
+                *notes.of_maps(mapped.of(probe_set.facts, config.measures.images)),
                 *notes.of_masks(extraction.scenes.ignored if extraction.scenes else ()),
                 *notes.of_measuring(measured.tables, it.inventory),
                 *readability.unread(evidence),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from fmreport import figures
+from fmreport import figures, mapped
 from fmreport.figures import colours, mosaics, photographs
 from fmreport.figures.inline import inline
 from fmreport.figures.plots import Plot, to_svg
@@ -40,7 +40,7 @@ SHOWN, OTHERS = 320, 96
 
 ATTACHED = {
     "layers": "what needs no image, one row per tap",
-    "summary": "measures pooled over all probes, one row per tap",
+    "summary": "measures pooled over the probes, one row per tap",
     "blocks": "parts of the model: what they hold and do, adding up to the whole",
     "inventory": "every layer of the model, with its taps or the reason why it has none",
     "progression": "edges, masks and fineness along the taps, with intervals, nulls and the image as layer 0",
@@ -205,8 +205,9 @@ def _glance(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("model", f"{model}{size}")
     layers = int(run.inventory["path"].fillna("").ne("").sum())
     yield page.Fact("taps", f"{len(run.layers):,} in {plural(layers, 'layer')}")
-    masks = facts.masks
-    yield page.Fact("probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask")
+    masks, seen = facts.masks, mapped.of_facts(facts)
+    maps = f"; maps of {seen.images:,}" if seen.some else ""
+    yield page.Fact("probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask{maps}")
     height, width = facts.preprocess["size"]
     yield page.Fact("input", f"{height} × {width} pixels")
     yield page.Fact("release", facts.release)
@@ -232,9 +233,10 @@ def _facts(run: Run) -> Iterator[page.Fact]:
     yield page.Fact("Multiply-adds", f"{macs} for one image of {height} × {width} pixels")
     layers = int(run.inventory["path"].fillna("").ne("").sum())
     yield page.Fact("Layers", f"{plural(layers, 'layer')}, {plural(len(run.layers), 'tap')} in this run")
-    masks = facts.masks
+    masks, seen = facts.masks, mapped.of_facts(facts)
+    maps = f"maps measured of {seen.images:,}, {seen.masks:,} of them with a mask; " if seen.some else ""
     yield page.Fact(
-        "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {len(facts.displayed)} displayed"
+        "Probes", f"{plural(len(facts.probes), 'image')}, {masks} with a mask; {maps}{len(facts.displayed)} displayed"
     )
     if sentence := detectors.sentence(run):
         yield page.Fact("Network Dissection", sentence)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from fmreport import mapped
 from fmreport.blocks import blocks
 from fmreport.figures.plots import signed
 from fmreport.inventory import inventory_table, layers_table, summed
@@ -36,7 +37,7 @@ PROGRESSION = (
 READ = (
     " Edges and mask: R² of a linear readout on images that it was not learned from ({images} images have masks){ends}."
 )
-FINDINGS = "What the tables of {run} say, on {images} images: each sentence is made by a stated rule."
+FINDINGS = "What the tables of {run} say, on {images} images{maps}: each sentence is made by a stated rule."
 EXPLAINED = slice(4, 6)
 """Where the multiply-adds and the receptive field stand in a row."""
 
@@ -166,7 +167,9 @@ def _zeros(fraction: float, made: str) -> str:
 
 def _findings(run: Run) -> str:
     rows = [("Finding", "Verdict", "What the tables say"), *_sentences(run)]
-    caption = FINDINGS.format(run=f"{run.facts.name} {run.facts.release}", images=len(run.facts.probes))
+    seen = mapped.of_facts(run.facts)
+    maps = f" (of maps: on {seen.images:,} of them)" if seen.some else ""
+    caption = FINDINGS.format(run=f"{run.facts.name} {run.facts.release}", images=len(run.facts.probes), maps=maps)
     return table(f"{texts(0.18)}{texts(0.16)}{texts(0.58)}", caption, f"{run.facts.name}-findings", rows)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fmreport import mapped
 from fmreport.analysis.outliers import CONSTANT, EXPECTED, FEWEST, NOT_FINITE, OVERALL, oddest
 from fmreport.figures import photographs
 from fmreport.records import IMAGE
@@ -80,7 +81,9 @@ def _found(run: Run, table: pd.DataFrame, images: int, shown: int) -> Iterator[s
         f"Of {images:,} images {are(odd)} unlike the rest (|z| above {limit:.1f}) at one tap or more, {times:,} times "
         f"in all. {_expected(run)}"
     )
-    yield READING + (f" Shown are the {shown} oddest." if shown < odd else "")
+    seen = mapped.of_facts(run.facts)
+    some = f" High frequencies, and the image itself, are of {seen.told}." if seen.some else ""
+    yield READING + some + (f" Shown are the {shown} oddest." if shown < odd else "")
 
 
 def places(run: Run) -> dict[str, tuple[str, str]]:

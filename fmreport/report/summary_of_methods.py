@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fmreport import mapped
 from fmreport.analysis import finding, regression, resampling
 from fmreport.analysis.progression import NULL
 from fmreport.attribution import METHODS
@@ -96,10 +97,18 @@ def _of_all(some: int, of: int) -> str:
 
 def _measuring(run: Run) -> Iterator[str]:
     values = int(run.summary[["finite", "nan", "inf"]].to_numpy(float).sum())
+    seen = mapped.of_facts(run.facts)
+    whose = "Measures of single values were" if seen.some else "Every measure was"
+    are = "are" if seen.some else "is"
     yield (
-        "All images passed through the model once. Every measure was taken inside its own graph, from all "
-        f"{count(values)} values of its taps, and is pooled over all images: every value counts once."
+        f"All images passed through the model once. {whose} taken inside its own graph, from all "
+        f"{count(values)} values of its taps, and {are} pooled over all images: every value counts once."
     )
+    if seen.some:
+        yield (
+            f"Measures of maps (detail, edges and masks, single channels, similarity, dimensions, near-duplicates) are "
+            f"of {seen.told}, {seen.spread}; {seen.masks:,} of them {'has' if seen.masks == 1 else 'have'} a mask."
+        )
     if (run.layers["channels"] > WIDTH).any():
         yield (
             f"Regressions, spectra and dimensions look at {WIDTH} channels at most, of wider taps at {WIDTH} fixed "
@@ -117,8 +126,9 @@ def _reading(run: Run) -> Iterator[str]:
     ]
     if not what:
         return
-    masks = run.facts.masks
-    alone = {number < regression.FEW for number in (masks, len(run.facts.probes) - masks) if number}
+    seen = mapped.of_facts(run.facts)
+    masks = seen.masks if seen.some else run.facts.masks
+    alone = {number < regression.FEW for number in (masks, seen.images - masks) if number}
     out = "are whole images, a fifth at a time or, where there are few, each in turn"
     if len(alone) == 1:
         out = "is each image in turn" if alone == {True} else "is a fifth of the images at a time"
@@ -172,7 +182,8 @@ def _controls(run: Run) -> Iterator[str]:
 
 
 def _verdicts(run: Run) -> Iterator[str]:
-    masks = run.facts.masks
+    seen = mapped.of_facts(run.facts)
+    masks = seen.masks if seen.some else run.facts.masks
     yield "Each finding is made from the tables by its rule, printed below, which does not look at the outcome."
     level = f"{resampling.LEVEL:.0%} intervals"
     if masks and masks < resampling.FEWEST:
