@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fmreport import mapped
 from fmreport.compare import layers, rules, values, verdict
 from fmreport.compare.align import Pair, align, align_untapped, shared_probes
 from fmreport.compare.comparison import (
@@ -65,9 +66,10 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
     alignment, untapped = align(a, b), align_untapped(a, b)
     place = {name: position for position, name in enumerate(b.layers["tap"], 1)}
     pairs = sorted(alignment.pairs, key=lambda pair: place[pair.b])
-    measured = list(_measured(a, b, pairs, judged.probes.other_masks))
+    maps = rules.same_maps(a.facts, b.facts)
+    left_out = values.of_masks() if judged.probes.other_masks else frozenset() if maps else values.of_nulls()
+    measured = list(_measured(a, b, pairs, left_out))
     if judged.probes.same and a.facts.config.get("seed") == b.facts.config.get("seed"):
-        maps = rules.same_maps(a.facts, b.facts)
         read, pooled = of_reading(a, b, pairs) if maps else {}, of_tables(a, b, pairs, maps=maps)
         keys = [(pair.a, pair.b) for pair in pairs]
         measured = [[*read.get(key, ()), *own, *pooled.get(key, ())] for key, own in zip(keys, measured, strict=True)]
@@ -102,8 +104,8 @@ def _side(run: Run) -> Side:
     return Side(facts.name, facts.release, facts.title, model, len(run.layers), len(facts.probes))
 
 
-def _measured(a: Run, b: Run, pairs: Sequence[Pair], other_masks: Sequence[str]) -> Iterator[list[Change]]:
-    """Of each pair the change of every measure that a side has."""
+def _measured(a: Run, b: Run, pairs: Sequence[Pair], left_out: Collection[str]) -> Iterator[list[Change]]:
+    """Of each pair the change of every measure that a side has, but for those that are left out."""
     images = Images.of(a, b)
     draws = Draws.of(images.masked_a, images.masked_b, paired=images.paired)
     wide = (
@@ -112,15 +114,26 @@ def _measured(a: Run, b: Run, pairs: Sequence[Pair], other_masks: Sequence[str])
     )
     spread = _spread(*(side.of("std") for side in wide), count=len(pairs))
     columns: list[list[Change]] = []
+    both = _mapped(a, images.a) & _mapped(b, images.b) if images.paired else None
     for column in values.of_images():
         one, other = (side.of(column.name) for side in wide)
-        left_out = bool(other_masks) and column.name in values.of_masks()
-        if (one is None and other is None) or left_out:
+        if (one is None and other is None) or column.name in left_out:
             continue
+        if both is not None and column.name in values.of_maps():
+            one, other = (None if side is None else np.where(both, side, np.nan) for side in (one, other))
         scale = spread if column.unit == "activation" else _size(one, other, column.unit, len(pairs))
         columns.append(values.changes(Sides(column, one, other, scale), draws, paired=images.paired))
     for told in zip(*columns, strict=True) if columns else ([],) * len(pairs):
         yield [change for change in told if change.a is not None or change.b is not None]
+
+
+def _mapped(run: Run, probes: Sequence[str]) -> np.ndarray:
+    """(images,) bool: of which of these images the run has measured maps."""
+    found = mapped.of_facts(run.facts)
+    if not found.some:
+        return np.ones(len(probes), bool)
+    names = {probe.name for probe in found.probes}
+    return np.array([name in names for name in probes], bool)
 
 
 def _spread(*stds: np.ndarray | None, count: int) -> np.ndarray:

@@ -160,7 +160,7 @@ def _warnings(a: Facts, b: Facts, probes: Probes, preprocessing: Sequence[Differ
     elif not same_maps(a, b):
         yield (
             f"Maps were measured of {mapped.of_facts(a).told} of A and {mapped.of_facts(b).told} of B, so that what is "
-            "pooled over these, and what is read from the taps, is left out."
+            "pooled over these, what is read from the taps, and masks of no meaning are left out."
         )
     if probes.other_masks:
         yield (

@@ -45,6 +45,18 @@ def of_masks() -> frozenset[str]:
 
 
 @cache
+def of_maps() -> frozenset[str]:
+    """Those of maps, which a run may have of some of its images alone."""
+    return frozenset().union(*(_columns(name) for name, each in measures.load().items() if each.of_maps))
+
+
+@cache
+def of_nulls() -> frozenset[str]:
+    """Those that take masks of no meaning, which come of other images."""
+    return frozenset(name for name in of_masks() if name.endswith("_null"))
+
+
+@cache
 def _of_bins() -> frozenset[str]:
     return _columns("distribution")
 
