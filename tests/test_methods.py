@@ -18,7 +18,8 @@ from fmreport.report import build, methods
 from fmreport.store import TABLES
 
 IDEAS = {
-    "change-over", "channels-and-positions-that-stand-for-all", "channels-that-are-shown", "maps-that-are-shown",
+    "change-over", "channels-and-positions-that-stand-for-all", "channels-that-are-shown",
+    "images-whose-maps-are-measured", "maps-that-are-shown",
     "masks-of-no-meaning", "one-photograph-through-the-model", "own-prediction", "position-prior", "precision",
     "resolution-ceiling", "spectrum-of-a-map",
 }  # fmt: skip

@@ -64,6 +64,13 @@ def test_one_worker_and_two_make_the_same_bytes_as_one_process(folder: Path) -> 
     assert workers() == []
 
 
+def test_shards_whose_maps_are_measured_and_others_travel_alike(folder: Path) -> None:
+    settings = ["measures.maps=64", "measures.dissection=true"]
+    alone = fmreport.run(folder / "many.yaml", overrides=settings, out=folder / "some").folder
+    made = run(folder, "some_by_2", "engine.workers=2", *settings)
+    assert made == many_images.files(alone)
+
+
 def test_a_worker_that_is_killed_at_a_shard_is_replaced_and_nothing_is_lost(folder: Path) -> None:
     killed: list[int] = []
     over = threading.Event()
