@@ -45,6 +45,11 @@ class Mapped:
         return f"{self.images:,} of {len(self.among):,} images"
 
     @property
+    def within(self) -> str:
+        """What follows the number of some of them: nothing where they are all images."""
+        return f" of {self.images:,} whose maps were measured" if self.some else ""
+
+    @property
     def spread(self) -> str:
         """How they lie among all."""
         runs = len(self.places)

@@ -222,6 +222,8 @@ def test_the_report_says_of_how_many_images_maps_are(some: Run, whole: Run) -> N
         assert words not in other
     findings = (some.folder / "tables/findings.tex").read_text(encoding="utf-8")
     assert "on 200 images (of maps: on 128 of them)" in findings
+    progression = (some.folder / "tables/progression.tex").read_text(encoding="utf-8")
+    assert "(128 of 128 whose maps were measured have masks)" in progression
 
 
 def test_a_run_is_told_of_which_images_its_maps_are(some: Run, whole: Run) -> None:
@@ -253,6 +255,21 @@ def test_a_run_that_knew_no_such_setting_had_all(whole: Run) -> None:
     config = {name: section for name, section in whole.facts.config.items() if name != "measures"}
     facts = replace(whole.facts, config=config)
     assert not mapped.of_facts(facts).some
+
+
+def test_masks_of_other_images_are_not_among_those_that_are_looked_at(folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "list.csv").read_text().splitlines()
+    without = [f"{row.split(',')[0]},,{row.split(',')[2]}" if 0 <= n < 64 else row for n, row in enumerate(rows, -1)]
+    (folder / "later.csv").write_text("\n".join(without) + "\n")
+    overrides = ["probes[0].path=later.csv", "measures.maps=64"]
+    run = fmreport.run(folder / "many.yaml", overrides=overrides, out=tmp_path)
+    seen = mapped.of_facts(run.facts)
+    assert (run.facts.masks, seen.masks, seen.spread) == (136, 0, "the first ones")
+    assert any("no image whose maps are measured has a mask" in text for text in run.facts.notes)
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "no probe of 64 whose maps were measured has a mask" in page
+    assert not len(run.table("selectivity"))
+    assert "region_between" not in run.samples
 
 
 # Images unlike the rest

@@ -73,7 +73,7 @@ def reason(evidence: Evidence, tap: str, target: str) -> str:
         one = "spectrum" in evidence.grouped[tap]
         return "a single position can say how large a mask is, not where" if one else "what is no map has no positions"
     if masked and not evidence.masked_groups:
-        return "no image has a mask"
+        return "no image has a mask" if evidence.mapped is None else "no image whose maps are measured has a mask"
     gram = _grams(evidence, tap, masked=masked)
     if not np.isfinite(gram).all():
         return "values so large that their squares are infinite"

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from fmreport import mapped
 from fmreport.figures import plots
 from fmreport.figures.layout import Layout, new_figure
 from fmreport.figures.naming import Name, marker_style, name_series
@@ -179,9 +180,12 @@ def _dots(axes: Axes, values: NDArray[np.float64], look: Name) -> None:
 def _caption(run: Run, table: pd.DataFrame) -> str:
     masks = table[table["quantity"] == "mask"]
     read = "from each tap (R² of a linear readout on held-out images"
-    told = [f"Above: how well edges are read {read}); no probe has a mask that could be read."]
+    within = mapped.of_facts(run.facts).within
+    told = [f"Above: how well edges are read {read}); no probe{within} has a mask that could be read."]
     if len(masks):
-        told = [f"Above: how well edges and the mask are read {read}; {int(masks['images'].max())} have masks)."]
+        told = [
+            f"Above: how well edges and the mask are read {read}; {int(masks['images'].max())}{within} have masks)."
+        ]
         told.append("Dotted: the best of meaningless masks.")
     if OWN in set(table["quantity"]):
         told.append(f"Thin: the model's own prediction ({run.facts.target}), agreement with itself.")

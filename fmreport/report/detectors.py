@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fmreport import mapped
 from fmreport.analysis.dissection import DETECTOR
 from fmreport.records import IMAGE
 from fmreport.report.wording import count, plural
@@ -22,7 +23,7 @@ def sentence(run: Run) -> str:
         return ""
     table = run.analyses["dissection"]
     if not len(table):
-        return "asked for, but no probe has a mask"
+        return f"asked for, but no probe{mapped.of_facts(run.facts).within} has a mask"
     table = table[table["tap"] != IMAGE]
     if not len(table):
         return "asked for, but no tap is a map"

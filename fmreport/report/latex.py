@@ -34,9 +34,7 @@ PROGRESSION = (
     "as a share of what their grid can hold (white noise: 0.67). Gini: how unequal activity is (Gaussian noise: 0.41). "
     "Zeros: share of exact zeros, in brackets where they are not made by design."
 )
-READ = (
-    " Edges and mask: R² of a linear readout on images that it was not learned from ({images} images have masks){ends}."
-)
+READ = " Edges and mask: R² of a linear readout on images that it was not learned from ({having} have masks){ends}."
 FINDINGS = "What the tables of {run} say, on {images} images{maps}: each sentence is made by a stated rule."
 EXPLAINED = slice(4, 6)
 """Where the multiply-adds and the receptive field stand in a row."""
@@ -146,7 +144,8 @@ def _progression(run: Run, source: str) -> str:
     rows = [(broken(tap), *(values.get(tap, DASH) for values in shown.values())) for tap in run.layers["tap"]]
     masked = told.loc[told["quantity"] == "mask", "images"]
     ends = ", with its 95% interval" if told["lower"].notna().any() else ""
-    read = READ.format(images=int(masked.max()) if len(masked) else 0, ends=ends) if "Edges" in shown else ""
+    images, within = int(masked.max()) if len(masked) else 0, mapped.of_facts(run.facts).within
+    read = READ.format(having=f"{images}{within or ' images'}", ends=ends) if "Edges" in shown else ""
     caption = PROGRESSION.format(model=broken(source), read=read)
     label = f"{run.facts.name}-progression"
     return table(f"{texts(0.28)}{'r' * len(shown)}", caption, label, [("Layer", *shown), *rows])
