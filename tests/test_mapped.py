@@ -19,6 +19,7 @@ from fmreport import mapped, pipeline
 from fmreport.analysis import Evidence, load
 from fmreport.analysis.outliers import Outliers
 from fmreport.config import from_dict
+from fmreport.config.sections import FEWEST
 from fmreport.errors import ConfigError
 from fmreport.extract.gathering import of_values
 from fmreport.extract.shards import SIZE, count, spread
@@ -102,6 +103,7 @@ def settings(measures: object) -> object:
 def test_about_a_thousand_images_are_the_default_and_all_is_a_word() -> None:
     assert settings({}).images == 1000  # type: ignore[attr-defined]
     assert settings({"maps": 64}).images == 64  # type: ignore[attr-defined]
+    assert FEWEST == SIZE
     assert settings({"maps": "all"}).images is None  # type: ignore[attr-defined]
 
 
