@@ -30,7 +30,7 @@ PART = 1 << 17
 SHARE = 1 << 18
 """Values that are worth another thread."""
 TINY = np.finfo(np.float32).tiny
-"""What is smaller counts as 0, with which TensorFlow computes there."""
+"""What is smaller counts as 0, in whatever thread: TensorFlow's compute so, others do not."""
 SHIFTED = np.uint32(SHIFT)
 TOTAL, SQUARES, MAGNITUDE, MINIMUM, MAXIMUM, ZEROS = range(6)
 
@@ -215,12 +215,13 @@ def _add(rows: np.ndarray, sums: np.ndarray) -> None:
             for y in range(height):
                 line = values[start + y * width : start + (y + 1) * width]
                 for x in range(width):
-                    value, size = line[x], abs(line[x])
+                    zero = abs(line[x]) < TINY
+                    value = np.float32(0) if zero else line[x]
                     total[x] += value
-                    magnitude[x] += size
+                    magnitude[x] += abs(value)
                     least[x] = min(value, least[x])
                     most[x] = max(value, most[x])
-                    zeros[x] += size < TINY
+                    zeros[x] += zero
             for x in range(width):
                 mean[x] = total[x] / np.float32(height)
             for y in range(height):
