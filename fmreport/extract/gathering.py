@@ -35,7 +35,8 @@ class Gathering:
         self._rows: defaultdict[str, list[np.ndarray]] = defaultdict(list)
         self._bins: Parts = {}
         self._channels: Parts = {}
-        self._unseen: Parts = {}
+        self._unseen: Parts | None = None
+        """None as long as no image is shown: then it is what all leave."""
         self._grouped: dict[str, Parts] = {"group": {}, "whole": {}}
         self._places: defaultdict[str, list[np.ndarray]] = defaultdict(list)
         self._positions: dict[str, int] = {}
@@ -55,10 +56,12 @@ class Gathering:
         for s in sums(self._measures, "bin"):
             if s.name in parts:
                 self._bins[s.name] = self._bins.get(s.name, 0) + parts[s.name].sum(axis=0, dtype=np.int64)
-        self._channels = fold(per_channel, self._channels, parts)
         unseen = np.array([name not in self._shown for name in names])
-        if unseen.any():
+        if self._unseen is None and not unseen.all():
+            self._unseen = self._channels
+        if self._unseen is not None and unseen.any():
             self._unseen = fold(per_channel, self._unseen, {s.name: parts[s.name][unseen] for s in per_channel})
+        self._channels = fold(per_channel, self._channels, parts)
         if self._scenes is not None:
             self._add_grouped(self._scenes, names, parts)
 
@@ -103,7 +106,12 @@ class Gathering:
         made: Arrays = {
             f"row/{name}": np.concatenate(self._rows[name]) for name in (*taken, *columns) if name in self._rows
         }
-        kinds = {"bin": self._bins, "channel": self._channels, "unseen": self._unseen, **self._grouped}
+        kinds = {
+            "bin": self._bins,
+            "channel": self._channels,
+            "unseen": self._channels if self._unseen is None else self._unseen,
+        }
+        kinds |= self._grouped
         made |= {f"{kind}/{name}": held[name] for kind, held in kinds.items() for name in taken if name in held}
         for name in (name for name in taken if name in self._places):
             made[f"place/{name}"] = np.concatenate(self._places[name])

@@ -1,6 +1,6 @@
-"""Loops over single values in the processor's own instructions, which run beside other threads; numba compiles them.
+"""Loops over single values and bins in the processor's own instructions, which run beside other threads.
 
-All take rows `(R, N)` of float32, which lie one behind the other.
+Numba compiles them: they are written value by value, as operations on whole arrays would read all of them many times.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def compiled(fastmath: set[str]) -> Callable[[F], F]:
 
 @compiled(EXACT)
 def gather(rows: np.ndarray, bits: np.ndarray, sums: np.ndarray, bins: np.ndarray) -> None:
-    """Of each row, sums `(R, 6, lanes)` of every lanes-th value and counts `(R, BINS)` in bins.
+    """Of rows `(R, N)` of float32, sums `(R, 6, lanes)` of every lanes-th value and counts `(R, BINS)` in bins.
 
     `bits` are the rows as uint32.
     """
@@ -156,3 +156,56 @@ def sparseness(images: np.ndarray, total: np.ndarray, positions: np.ndarray) -> 
                 mean = np.float64(first) / channels
                 total[image] += (1 - mean * mean * channels / np.float64(second)) / (1 - 1 / channels)
                 positions[image] += 1
+
+
+@compiled(EXACT)
+def within(value: float, least: float, most: float) -> float:
+    """The nearest value between these two."""
+    return min(max(value, least), most)
+
+
+@compiled(EXACT)
+def of_bins(edges: np.ndarray, counts: np.ndarray, known: np.ndarray, shares: np.ndarray, made: np.ndarray) -> None:
+    """Of histograms `counts` `(R, K)`, their near-zero share, Gini coefficient and quantiles `(R, 2 + Q)`.
+
+    The bins' `edges` `(2, K)` ascend, and so do the quantiles' `shares` `(Q,)`. `known` `(R, 3)` of each histogram are
+    what is near zero, and between which values all lie, where its outer bins end. NaN of no values.
+    """
+    # Of the bins that hold something: how much, and the value in their middle.
+    held, middle = np.empty(counts.shape[1]), np.empty(counts.shape[1])
+    for row in range(counts.shape[0]):
+        total, (near, least, most) = counts[row].sum(), known[row]
+        if total == 0:
+            made[row] = np.nan
+            continue
+        close, mass, below, asked, filled, up = 0.0, 0.0, 0.0, 0, 0, 0
+        for k in range(counts.shape[1]):
+            n = counts[row, k]
+            if n == 0:
+                continue
+            if max(abs(edges[0, k]), abs(edges[1, k])) <= near:
+                close += n
+            low, high = within(edges[0, k], least, most), within(edges[1, k], least, most)
+            while asked < shares.size and shares[asked] * total <= below + n:
+                inside = (shares[asked] * total - below) / n
+                made[row, 2 + asked] = low + (high - low) * within(inside, 0.0, 1.0)
+                asked += 1
+            below += n
+            held[filled], middle[filled] = n, (low + high) / 2
+            mass += abs(middle[filled]) * n
+            up += low + high < 0
+            filled += 1
+        made[row, 0] = close / total
+        # By size, from 0 on to either side. Ranks of equal values are averaged: the k-th of N has weight N - k + 1/2, a
+        # block of n at its middle.
+        weighed, down, above = 0.0, up - 1, total
+        while down >= 0 or up < filled:
+            if up == filled or (down >= 0 and -middle[down] <= middle[up]):
+                k = down
+                down -= 1
+            else:
+                k = up
+                up += 1
+            above -= held[k]
+            weighed += abs(middle[k]) * held[k] * (above + held[k] / 2)
+        made[row, 1] = 1 - 2 * weighed / mass / total if mass > 0 else np.nan
