@@ -23,6 +23,9 @@ from fmreport.records import IMAGE, Tap
 GROUPED = ("group", "whole", "place")
 """Kinds of sums that are kept of images with scenes alone."""
 
+TOGETHER = 16
+"""Images whose rows are made at once: what that takes hardly grows with them."""
+
 
 class Gathering:
     """One tap in one shard, batch by batch; `measures` by their names."""
@@ -32,45 +35,54 @@ class Gathering:
     ) -> None:
         self._measures, self._draw, self._scenes, self._shown = measures, draw, scenes, shown
         self._groups = [] if scenes is None else groups_of(scenes)
+        self._waiting: list[Parts] = []
         self._rows: defaultdict[str, list[np.ndarray]] = defaultdict(list)
         self._bins: Parts = {}
         self._channels: Parts = {}
-        self._unseen: Parts = {}
+        self._unseen: Parts | None = None
+        """None as long as no image is shown: then it is what all leave."""
         self._grouped: dict[str, Parts] = {"group": {}, "whole": {}}
         self._places: defaultdict[str, list[np.ndarray]] = defaultdict(list)
         self._positions: dict[str, int] = {}
 
     def add(self, names: Sequence[str], parts: Parts) -> None:
         """Adds the sums of a batch, `(batch, ...)`; those beyond the names are of what fills it up."""
-        n = len(names)
-        parts = {name: value[:n] for name, value in parts.items()}
+        parts = {name: value[: len(names)] for name, value in parts.items()}
         empty = parts["finite"] == 0
         parts |= {name: np.where(empty, np.float64(np.nan), parts[name]) for name in ("minimum", "maximum")}
         per_channel = sums(self._measures, "channel")
-        self._add_rows(parts, per_channel)
+        # What is kept of all images together is no part of a row, and may be large.
+        apart = {s.name for per in ("whole", "place") for s in sums(self._measures, per)}
+        rows = {name: value for name, value in parts.items() if name not in apart}
+        self._waiting.append(rows | merge(per_channel, parts, axis=1))
+        if sum(len(each["finite"]) for each in self._waiting) >= TOGETHER:
+            self._make_rows()
         for s in sums(self._measures, "bin"):
             if s.name in parts:
                 self._bins[s.name] = self._bins.get(s.name, 0) + parts[s.name].sum(axis=0, dtype=np.int64)
-        self._channels = fold(per_channel, self._channels, parts)
         unseen = np.array([name not in self._shown for name in names])
-        if unseen.any():
+        if self._unseen is None and not unseen.all():
+            self._unseen = self._channels
+        if self._unseen is not None and unseen.any():
             self._unseen = fold(per_channel, self._unseen, {s.name: parts[s.name][unseen] for s in per_channel})
+        self._channels = fold(per_channel, self._channels, parts)
         if self._scenes is not None:
             self._add_grouped(self._scenes, names, parts)
 
     def pieces(self) -> dict[str, Arrays]:
         """The arrays of each measure, by the measures' names."""
+        if self._waiting:
+            self._make_rows()
         return {name: self._of(measure) for name, measure in self._measures.items()}
 
-    def _add_rows(self, parts: Parts, per_channel: Sequence[Sum]) -> None:
-        # What is kept of all images together is never derived from, and may be large.
-        apart = {s.name for per in ("whole", "place") for s in sums(self._measures, per)}
-        rows = {name: value for name, value in parts.items() if name not in apart}
-        rows |= merge(per_channel, parts, axis=1)
-        kept = [s.name for s in (*per_channel, *sums(self._measures, "image")) if s.name in rows]
+    def _make_rows(self) -> None:
+        """Of the batches that wait."""
+        rows = {name: np.concatenate([each[name] for each in self._waiting]) for name in self._waiting[0]}
+        self._waiting = []
+        per_row = [s.name for per in ("channel", "image") for s in sums(self._measures, per) if s.name in rows]
         derived = derive(tuple(self._measures.values()), rows)
         columns = [d.column.name for m in self._measures.values() for d in m.columns if "sample" in d.levels]
-        for name, value in [(s, rows[s]) for s in kept] + [(c, derived[c]) for c in columns if c in derived]:
+        for name, value in [(s, rows[s]) for s in per_row] + [(c, derived[c]) for c in columns if c in derived]:
             self._rows[name].append(np.asarray(value))
 
     def _add_grouped(self, scenes: Scenes, names: Sequence[str], parts: Parts) -> None:
@@ -98,7 +110,12 @@ class Gathering:
         made: Arrays = {
             f"row/{name}": np.concatenate(self._rows[name]) for name in (*taken, *columns) if name in self._rows
         }
-        kinds = {"bin": self._bins, "channel": self._channels, "unseen": self._unseen, **self._grouped}
+        kinds = {
+            "bin": self._bins,
+            "channel": self._channels,
+            "unseen": self._channels if self._unseen is None else self._unseen,
+        }
+        kinds |= self._grouped
         made |= {f"{kind}/{name}": held[name] for kind, held in kinds.items() for name in taken if name in held}
         for name in (name for name in taken if name in self._places):
             made[f"place/{name}"] = np.concatenate(self._places[name])

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from fmreport.measures.bins import BINS, count_bins
+from fmreport.measures.bins import BINS, ZERO_BINS, count_bins
 from fmreport.measures.places import scattered
 from fmreport.measures.projection import narrowed, thinned
-from fmreport.measures.reduce import greatest, least, total
+from fmreport.measures.reduce import count, greatest, least, total
 from fmreport.measures.scene import Shown
 
 
@@ -112,31 +112,73 @@ class Activations:
         return total(self.values)
 
     @cached_property
-    def pivot(self) -> Any:
-        """`(B, C)` means of the finite values, rounded to their format; 0 where there is none."""
-        from keras import ops
-
-        return ops.cast(self.total / ops.maximum(self.positions - self.missing, 1), self.values.dtype)
-
-    @cached_property
-    def about_pivot(self) -> Any:
-        """`(B, C)` float64 sums of squares about it, those of the zeros among them that stand for NaN and Inf."""
-        from keras import ops
-
-        return total(ops.square(self.values - ops.expand_dims(self.pivot, axis=self.spatial)))
-
-    @cached_property
     def squares(self) -> Any:
         """`(B, C)` float64 sums of the finite values' squares.
 
-        They are taken about the pivot, so that a large mean hides no small variance.
+        They are taken about the mean, so that a large one hides no small variance.
         """
         from keras import ops
 
-        exact, n = ops.cast(self.pivot, "float64"), self.positions - self.missing
+        n = self.positions - self.missing
+        pivot = ops.cast(self.total / ops.maximum(n, 1), self.values.dtype)
+        about = total(ops.square(self.values - ops.expand_dims(pivot, axis=self.spatial)))
+        exact = ops.cast(pivot, "float64")
         # Replaced values are zeros: each adds the pivot's square about the mean, which is taken out again.
-        about = self.about_pivot - self.missing * exact * exact
-        return ops.maximum(about + exact * (2 * self.total - n * exact), 0)
+        return ops.maximum(about - self.missing * exact * exact + exact * (2 * self.total - n * exact), 0)
+
+    @cached_property
+    def magnitude(self) -> Any:
+        """`(B, C)` float64 sums of the finite values' sizes."""
+        from keras import ops
+
+        return total(ops.abs(self.values))
+
+    @cached_property
+    def zeros(self) -> Any:
+        """`(B, C)` int64 numbers of finite values that are 0, of either sign."""
+        from keras import ops
+
+        def counted() -> Any:
+            zero = ops.equal(self.values, 0)
+            return count(zero if self.valid is None else ops.logical_and(zero, self.valid))
+
+        def none() -> Any:
+            return ops.zeros((self.values.shape[0], self.values.shape[-1]), dtype="int64")
+
+        # Most convolutions hold no zero at all, which the histogram knows already.
+        positive, negative = (ops.any(self.bins[:, i] > 0) for i in ZERO_BINS)
+        return ops.cond(ops.logical_or(positive, negative), counted, none)
+
+    @cached_property
+    def population(self) -> tuple[Any, Any]:
+        """`(B,)` float64 sums over positions of the sparseness over channels, and `(B,)` int64 numbers of positions.
+
+        Of `1 - a` over `1 - 1/C`, with `a` the squared mean over the mean square. Positions count where all channels
+        are finite and some is not 0; those of an image that holds a negative value, and of a single channel, do not.
+        """
+        from keras import ops
+
+        values = self.values
+        batch, channels = values.shape[0], values.shape[-1]
+        lowest = ops.min(self.minimum, axis=-1)
+
+        def none() -> tuple[Any, Any]:
+            return ops.zeros((batch,), dtype="float64"), ops.zeros((batch,), dtype="int64")
+
+        def measured() -> tuple[Any, Any]:
+            ones = ops.ones((channels, 1), dtype=values.dtype)
+            first = ops.cast(ops.matmul(values, ones)[..., 0], "float64")
+            second = ops.cast(ops.matmul(ops.square(values), ones)[..., 0], "float64")
+            defined = ops.logical_and(second > 0, ops.reshape(lowest >= 0, (batch,) + (1,) * len(self.spatial)))
+            if self.valid is not None:
+                defined = ops.logical_and(defined, ops.all(self.valid, axis=-1))
+            a = first * first / channels / ops.where(defined, second, 1)
+            sparseness = ops.where(defined, (1 - a) / (1 - 1 / channels), 0)
+            return ops.sum(sparseness, axis=self.spatial), ops.sum(ops.cast(defined, "int64"), axis=self.spatial)
+
+        # Signed maps are common and have no value here, so they pay for the minimum alone.
+        found: tuple[Any, Any] = ops.cond(ops.any(lowest >= 0), measured, none) if channels > 1 else none()
+        return found
 
     @cached_property
     def bins(self) -> Any:

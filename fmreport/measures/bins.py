@@ -6,6 +6,7 @@ mantissa a bin is at most 1/16 of its value wide.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,12 @@ def count_rows(index: Any, size: int) -> Any:
     return keras.ops.bincount(index, minlength=size)
 
 
+@cache
 def edges() -> tuple[np.ndarray, np.ndarray]:
-    """Signed `(low, high)` of every bin, float64, ascending and finite; those of subnormal values are `(0, 0)`."""
+    """Signed `(low, high)` of every bin, float64, ascending and finite; those of subnormal values are `(0, 0)`.
+
+    Do not change them.
+    """
     infinity = 0xFF << MANTISSA_BITS  # bins from here on would hold Inf and NaN, which are never counted
     start = (np.arange(HALF, dtype=np.uint32).clip(max=infinity) << SHIFT).view(np.float32).astype(np.float64)
     start = np.minimum(start, LARGEST)

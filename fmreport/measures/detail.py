@@ -182,6 +182,5 @@ def _deviation(x: Activations) -> Any:
     """`(B, C)` float64 standard deviation over all positions; 0 where all finite values are equal."""
     from keras import ops
 
-    shift = x.total / x.positions - ops.cast(x.pivot, "float64")
-    variance = x.about_pivot / x.positions - shift * shift
+    variance = x.squares / x.positions - ops.square(x.total / x.positions)
     return ops.where(x.minimum < x.maximum, ops.sqrt(ops.maximum(variance, 0)), 0)

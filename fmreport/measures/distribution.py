@@ -90,84 +90,18 @@ def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, scale: Scal
 
     A quantile lies in the bin that holds it, so it is off by 1/16 of itself at most.
     """
-    bins = _Filled.of(counts)
-    eps = edge_below(NEAR_ZERO * scale.rms[bins.rows])
-    low, high = low[bins.at], high[bins.at]
-    near = bins.sum(np.where(np.maximum(np.abs(low), np.abs(high)) <= eps[bins.row], bins.count, 0)) / bins.total
-    # The outer bins end where the values do, so that values which differ little from their mean are told apart.
-    least, most = (each[bins.rows][bins.row] for each in (scale.minimum, scale.maximum))
-    low, high = np.clip(low, least, most), np.clip(high, least, most)
-    derived = {
+    # Only where it is used: numba takes half a second.
+    from fmreport.measures import compiled
+
+    eps = edge_below(NEAR_ZERO * scale.rms)
+    known = np.stack([eps, scale.minimum, scale.maximum], axis=1).astype(np.float64)
+    whole, of_edges = np.asarray(counts, np.float64), np.stack([low, high]).astype(np.float64)
+    made = np.empty((len(whole), 2 + len(QUANTILES)))
+    compiled.of_bins(of_edges, whole, known, np.array([*QUANTILES.values()]), made)
+    near, gini, *quantiles = made.T
+    return {
         "near_zero_fraction": np.where(np.isnan(eps), np.nan, near),
-        "near_zero_eps": eps,
-        "gini": gini(np.abs(low + high) / 2, bins),
+        "near_zero_eps": np.where(np.isnan(near), np.nan, eps),
+        "gini": gini,
+        **dict(zip(QUANTILES, quantiles, strict=True)),
     }
-    for name, q in QUANTILES.items():
-        rank = q * bins.total
-        i = bins.holding(rank)
-        inside = (rank - (bins.after[i] - bins.count[i])) / bins.count[i]
-        derived[name] = low[i] + (high[i] - low[i]) * np.clip(inside, 0, 1)
-    whole = {name: np.full(len(counts), np.nan) for name in derived}
-    for name, value in derived.items():
-        whole[name][bins.rows] = value
-    return whole
-
-
-@dataclass(frozen=True, slots=True)
-class _Filled:
-    """The bins that hold something, row after row, and so few: what is summed of a row depends on no other row."""
-
-    rows: np.ndarray
-    """Numbers of the rows that hold something."""
-    first: np.ndarray
-    """Where the bins of each of these begin."""
-    row: np.ndarray
-    """Of each bin its place in `rows`."""
-    at: np.ndarray
-    """Of each bin its place in its row."""
-    count: np.ndarray
-    """Of each bin, float64."""
-
-    @classmethod
-    def of(cls, counts: np.ndarray) -> _Filled:
-        """Of `(R, K)` counts."""
-        number, at = np.nonzero(counts)
-        begins = np.diff(number, prepend=-1) > 0
-        first = np.flatnonzero(begins)
-        return cls(number[first], first, np.cumsum(begins) - 1, at, counts[number, at].astype(np.float64))
-
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Of each row, of one value per bin."""
-        return np.asarray(np.add.reduceat(values, self.first) if len(values) else np.zeros(0))
-
-    @property
-    def total(self) -> np.ndarray:
-        """What each row holds."""
-        return self.sum(self.count)
-
-    @property
-    def after(self) -> np.ndarray:
-        """What each row holds up to the end of each bin: whole numbers, which no order of adding rounds."""
-        return self.up_to(self.count)
-
-    def up_to(self, counts: np.ndarray) -> np.ndarray:
-        """Of each bin, what those of its row hold up to its end."""
-        running = np.cumsum(counts)
-        before = running[self.first] - counts[self.first]
-        return np.asarray(running - before[self.row])
-
-    def holding(self, rank: np.ndarray) -> np.ndarray:
-        """Of each row the bin that holds its value of that rank, above 0."""
-        below = self.sum((self.after < rank[self.row]).astype(np.int64))
-        return self.first + np.asarray(below, np.int64)
-
-
-def gini(size: np.ndarray, bins: _Filled) -> np.ndarray:
-    """Gini coefficient of each row, whose bins hold values of such sizes (0 or more); NaN where all are 0."""
-    order = np.lexsort((size, bins.row))
-    size, n = size[order], bins.count[order]
-    mass = bins.sum(size * n)
-    # Ranks of equal values are averaged: the k-th of N has weight N - k + 1/2, a block of n at its middle.
-    above = bins.total[bins.row] - bins.up_to(n) + n / 2
-    with np.errstate(invalid="ignore"):
-        return np.asarray(1 - 2 * bins.sum(size * n / mass[bins.row] * above) / bins.total)

@@ -9,7 +9,8 @@ from typing import Any
 
 from fmreport.measures import Measure
 from fmreport.measures.activations import Activations
-from fmreport.measures.in_graph import as_one
+from fmreport.measures.in_graph import as_one, lies_on_host
+from fmreport.measures.one_pass import InOnePass
 from fmreport.measures.scene import Scene, Shown
 
 SMALL = 1 << 18
@@ -67,7 +68,8 @@ class _Sums:
             x = Activations.careful(values, shown=shown)
         else:
             wide = standardize_dtype(values.dtype) == "float64"
-            x = Activations(ops.cast(values, "float64" if wide else "float32"), shown=shown)
+            kind = InOnePass if lies_on_host() and not wide else Activations
+            x = kind(ops.cast(values, "float64" if wide else "float32"), shown=shown)
         return {name: value for measure in self.measures for name, value in measure.gather(x).items()}
 
 

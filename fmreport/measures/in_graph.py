@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def taken(values: Any, numbers: Any, axis: int) -> Any:
@@ -30,3 +32,24 @@ def as_one(function: Callable[..., Any]) -> Callable[..., Any]:
         made: Callable[..., Any] = tf.function(function, autograph=False, experimental_attributes=kept)
         return made
     return function
+
+
+def on_host(
+    function: Callable[[np.ndarray], Sequence[np.ndarray]], tensor: Any, dtypes: Sequence[str], shapes: Sequence[Any]
+) -> Sequence[Any]:
+    """What a function of NumPy arrays returns for a tensor, as tensors of such types and shapes."""
+    import tensorflow as tf
+
+    made = tf.numpy_function(function, [tensor], [tf.as_dtype(dtype) for dtype in dtypes], stateful=False)
+    return [tf.ensure_shape(value, shape) for value, shape in zip(made, shapes, strict=True)]
+
+
+def lies_on_host() -> bool:
+    """Whether NumPy reads what the backend computes where it lies, and need not copy it from an accelerator."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")

@@ -38,29 +38,8 @@ class TrevesRolls:
 
     def gather(self, x: Activations) -> dict[str, Any]:
         """Per image, in float64; nothing is counted for an image that holds a negative value."""
-        from keras import ops
-
-        values = x.values
-        batch, channels = values.shape[0], values.shape[-1]
-        lowest = ops.min(x.minimum, axis=-1)
-
-        def none() -> tuple[Any, Any]:
-            return ops.zeros((batch,), dtype="float64"), ops.zeros((batch,), dtype="int64")
-
-        def measured() -> tuple[Any, Any]:
-            ones = ops.ones((channels, 1), dtype=values.dtype)
-            first = ops.cast(ops.matmul(values, ones)[..., 0], "float64")
-            second = ops.cast(ops.matmul(ops.square(values), ones)[..., 0], "float64")
-            defined = ops.logical_and(second > 0, ops.reshape(lowest >= 0, (batch,) + (1,) * len(x.spatial)))
-            if x.valid is not None:
-                defined = ops.logical_and(defined, ops.all(x.valid, axis=-1))
-            a = first * first / channels / ops.where(defined, second, 1)
-            sparseness = ops.where(defined, (1 - a) / (1 - 1 / channels), 0)
-            return ops.sum(sparseness, axis=x.spatial), ops.sum(ops.cast(defined, "int64"), axis=x.spatial)
-
-        # Signed maps are common and have no value here, so they pay for the minimum alone.
-        summed, counted = ops.cond(ops.any(lowest >= 0), measured, none) if channels > 1 else none()
-        return {"population_total": summed, "population_positions": counted}
+        total, positions = x.population
+        return {"population_total": total, "population_positions": positions}
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
         """NaN where a value is negative, where all are 0, and where there is one value only."""

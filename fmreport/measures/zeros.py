@@ -8,8 +8,6 @@ import numpy as np
 
 from fmreport.measures import Derived, Sum, Sums
 from fmreport.measures.activations import Activations
-from fmreport.measures.bins import ZERO_BINS
-from fmreport.measures.reduce import count
 from fmreport.records import Column
 
 APOZ = "APoZ: Hu et al. 2016, arXiv 1607.03250"
@@ -41,18 +39,7 @@ class Zeros:
 
     def gather(self, x: Activations) -> dict[str, Any]:
         """Integer counts per image and channel."""
-        from keras import ops
-
-        def counted() -> Any:
-            zero = ops.equal(x.values, 0)
-            return count(zero if x.valid is None else ops.logical_and(zero, x.valid))
-
-        def none() -> Any:
-            return ops.zeros((x.values.shape[0], x.values.shape[-1]), dtype="int64")
-
-        # Most convolutions hold no zero at all, which the histogram knows already.
-        positive, negative = (ops.any(x.bins[:, i] > 0) for i in ZERO_BINS)
-        return {"zeros": ops.cond(ops.logical_or(positive, negative), counted, none)}
+        return {"zeros": x.zeros}
 
     def derive(self, sums: Sums) -> dict[str, np.ndarray]:
         """NaN and False where there is no finite value."""
