@@ -23,6 +23,7 @@ PACKAGES = (
     "keras",
     "tf-keras",
     "numpy",
+    "numba",
     "scipy",
     "pandas",
     "pyarrow",
@@ -41,6 +42,8 @@ SETTINGS = (
     "XLA_FLAGS",
     "TF_USE_CUDNN",
     "NPY_DISABLE_CPU_FEATURES",
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
 )
 """Environment variables that choose between kernels that round differently."""
 

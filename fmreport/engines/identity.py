@@ -14,7 +14,7 @@ from fmreport.facts import digest
 from fmreport.opening import Opened
 from fmreport.store import file_fact
 
-PACKAGES = ("tensorflow", "keras", "tf-keras", "numpy", "pillow", "scikit-image")
+PACKAGES = ("tensorflow", "keras", "tf-keras", "numpy", "numba", "pillow", "scikit-image")
 """Whose versions decide a shard's numbers."""
 DECIDING = ("sources", "zoo", "probes", "measures", "extract", "dissection", "layers", "opening")
 """Parts of fmreport that do."""

@@ -35,7 +35,7 @@ class Detail:
 
     of_maps = True
     method = "spectrum-of-a-map"
-    version = 1
+    version = 2
     sums = (
         Sum(
             Column(

@@ -41,7 +41,7 @@ class Distribution:
 
     of_maps = False
     method = "histogram-and-quantiles"
-    version = 1
+    version = 2
     sums = (Sum(Column("count", "count", "values in the bin"), "bin"),)
     columns = (
         Derived(

@@ -16,7 +16,7 @@ class Hoyer:
 
     of_maps = False
     method = "hoyer-limit"
-    version = 1
+    version = 2
     sums = (Sum(Column("magnitude", "activation", "sum of the absolute values"), "channel"),)
     columns = (
         Derived(

@@ -16,7 +16,7 @@ class Moments:
 
     of_maps = False
     method = "mean-deviation-and-range"
-    version = 1
+    version = 2
     sums = (
         Sum(Column("total", "activation", "sum of the values"), "channel"),
         Sum(Column("squares", "activation^2", "sum of the squared values"), "channel"),

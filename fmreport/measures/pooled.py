@@ -16,7 +16,7 @@ class Pooled:
 
     of_maps = False
     method = "similarity-of-taps"
-    version = 1
+    version = 2
     sums = (Sum(Column("pooled", "activation", "mean and mean square of each channel of an image"), "group"),)
     columns: tuple[Derived, ...] = ()
 

@@ -18,7 +18,7 @@ class TrevesRolls:
 
     of_maps = False
     method = "treves-rolls-sparseness"
-    version = 1
+    version = 2
     sums = (
         Sum(Column("population_total", "1", "sum over positions of the sparseness over channels"), "image"),
         Sum(Column("population_positions", "count", "positions at which some channel is above 0"), "image"),

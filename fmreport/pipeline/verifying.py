@@ -89,8 +89,6 @@ def _config_of(made: Run, inputs: Path | None) -> Config:
         inputs = config.parent
     # What only judges a run may name others beside it, which are not beside the one that is made again.
     data = {name: section for name, section in made.facts.config.items() if name not in UNDECISIVE}
-    # What a run that knew no such setting did.
-    data["measures"] = {"maps": "all", **(data.get("measures") or {})}
     if (made.folder / TEMPLATES).is_dir():
         data["report"] = {**data["report"], "template": str(made.folder / TEMPLATES)}
     return settings.from_dict(data, inputs)
