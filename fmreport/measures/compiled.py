@@ -141,10 +141,13 @@ def count(bits: np.ndarray, bins: np.ndarray) -> None:
 
 
 @compiled(EXACT | {"reassoc"})
-def sparseness(images: np.ndarray, total: np.ndarray, positions: np.ndarray) -> None:
-    """Of images `(B, P, C)`, sums over positions of the sparseness over channels, and of how many it is defined."""
+def sparseness(images: np.ndarray, which: np.ndarray, total: np.ndarray, positions: np.ndarray) -> None:
+    """Of some images of `(B, P, C)`, sums over positions of the sparseness over channels, and at how many it is known.
+
+    Both `(B,)`; what stands there is left of the others.
+    """
     channels = images.shape[2]
-    for image in range(images.shape[0]):
+    for image in which:
         total[image], positions[image] = 0, 0
         for position in range(images.shape[1]):
             first, second = np.float32(0), np.float32(0)
