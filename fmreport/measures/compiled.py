@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numba import njit
 
-from fmreport.measures.bins import SHIFT
+from fmreport.measures.bins import HALF, SHIFT, SUBNORMAL
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,24 +40,6 @@ def compiled(fastmath: set[str]) -> Callable[[F], F]:
 
 
 @compiled(EXACT)
-def gather(rows: np.ndarray, bits: np.ndarray, sums: np.ndarray, bins: np.ndarray) -> None:
-    """Of rows `(R, N)` of float32, sums `(R, 6, lanes)` of every lanes-th value and counts `(R, BINS)` in bins.
-
-    `bits` are the rows as uint32.
-    """
-    for row in range(rows.shape[0]):
-        add(rows[row], sums[row])
-        # The row is in the cache still.
-        count(bits[row], bins[row])
-
-
-@compiled(EXACT)
-def flushed(value: Any) -> Any:
-    """The value, or 0 where it is `TINY`."""
-    return np.float32(0) if abs(value) < TINY else value
-
-
-@compiled(EXACT)
 def lower(value: Any, other: Any) -> Any:
     """The lower one; the other where the value is NaN."""
     return value if value < other else other
@@ -69,59 +51,93 @@ def higher(value: Any, other: Any) -> Any:
     return value if value > other else other
 
 
+def adding(flushed: Callable[[Any], Any], is_zero: Callable[[Any], Any]) -> Callable[[np.ndarray, np.ndarray], None]:
+    """A loop that adds values up as `flushed` makes them, and counts those of which `is_zero` holds."""
+
+    @compiled(EXACT)
+    def add(values: np.ndarray, sums: np.ndarray) -> None:
+        """Sums `(6, lanes)`, those of squares about the means of blocks of `LINES` lines of lanes."""
+        lanes = sums.shape[1]
+        total, magnitude, about = np.empty(lanes, np.float32), np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+        mean, zeros = np.empty(lanes, np.float32), np.zeros(lanes, np.int32)
+        least, most = np.full(lanes, np.float32(np.inf)), np.full(lanes, np.float32(-np.inf))
+        sums[:] = 0
+        start = 0
+        while start < values.size:
+            # What is left behind the last whole line is a block of its own.
+            width = min(lanes, values.size - start)
+            height = min(LINES, (values.size - start) // width)
+            block = values[start : start + height * width].reshape(height, width)
+            total[:width], magnitude[:width], about[:width] = 0, 0, 0
+            # Four lines at a time, so that what is added up is fetched and put back a quarter as often.
+            whole = height - height % 4
+            for y in range(0, whole, 4):
+                for x in range(width):
+                    a, b = flushed(block[y, x]), flushed(block[y + 1, x])
+                    c, d = flushed(block[y + 2, x]), flushed(block[y + 3, x])
+                    total[x] += (a + b) + (c + d)
+                    magnitude[x] += (abs(a) + abs(b)) + (abs(c) + abs(d))
+                    least[x] = lower(lower(a, b), lower(lower(c, d), least[x]))
+                    most[x] = higher(higher(a, b), higher(higher(c, d), most[x]))
+                    zeros[x] += (
+                        np.int32(is_zero(a)) + np.int32(is_zero(b)) + np.int32(is_zero(c)) + np.int32(is_zero(d))
+                    )
+            for y in range(whole, height):
+                for x in range(width):
+                    value = flushed(block[y, x])
+                    total[x] += value
+                    magnitude[x] += abs(value)
+                    least[x], most[x] = lower(value, least[x]), higher(value, most[x])
+                    zeros[x] += is_zero(value)
+            for x in range(width):
+                mean[x] = total[x] / np.float32(height)
+            for y in range(0, whole, 4):
+                for x in range(width):
+                    middle = mean[x]
+                    a, b, c, d = block[y, x], block[y + 1, x], block[y + 2, x], block[y + 3, x]
+                    a, b, c, d = a - middle, b - middle, c - middle, d - middle
+                    about[x] += (a * a + b * b) + (c * c + d * d)
+            for y in range(whole, height):
+                for x in range(width):
+                    rest = block[y, x] - mean[x]
+                    about[x] += rest * rest
+            for x in range(width):
+                sum_of, middle_of = np.float64(total[x]), np.float64(mean[x])
+                sums[TOTAL, x] += sum_of
+                sums[SQUARES, x] += about[x] + middle_of * (2 * sum_of - height * middle_of)
+                sums[MAGNITUDE, x] += magnitude[x]
+            start += height * width
+        for x in range(lanes):
+            sums[MINIMUM, x], sums[MAXIMUM, x], sums[ZEROS, x] = least[x], most[x], zeros[x]
+
+    return add
+
+
 @compiled(EXACT)
-def add(values: np.ndarray, sums: np.ndarray) -> None:
-    """Sums `(6, lanes)`, those of squares about the means of blocks of `LINES` lines of lanes."""
-    lanes = sums.shape[1]
-    total, magnitude, about = np.empty(lanes, np.float32), np.empty(lanes, np.float32), np.empty(lanes, np.float32)
-    mean, zeros = np.empty(lanes, np.float32), np.zeros(lanes, np.int32)
-    least, most = np.full(lanes, np.float32(np.inf)), np.full(lanes, np.float32(-np.inf))
-    sums[:] = 0
-    start = 0
-    while start < values.size:
-        # What is left behind the last whole line is a block of its own.
-        width = min(lanes, values.size - start)
-        height = min(LINES, (values.size - start) // width)
-        block = values[start : start + height * width].reshape(height, width)
-        total[:width], magnitude[:width], about[:width] = 0, 0, 0
-        # Four lines at a time, so that what is added up is fetched and put back a quarter as often.
-        whole = height - height % 4
-        for y in range(0, whole, 4):
-            for x in range(width):
-                a, b = flushed(block[y, x]), flushed(block[y + 1, x])
-                c, d = flushed(block[y + 2, x]), flushed(block[y + 3, x])
-                total[x] += (a + b) + (c + d)
-                magnitude[x] += (abs(a) + abs(b)) + (abs(c) + abs(d))
-                least[x] = lower(lower(a, b), lower(lower(c, d), least[x]))
-                most[x] = higher(higher(a, b), higher(higher(c, d), most[x]))
-                zeros[x] += np.int32(a == 0) + np.int32(b == 0) + np.int32(c == 0) + np.int32(d == 0)
-        for y in range(whole, height):
-            for x in range(width):
-                value = flushed(block[y, x])
-                total[x] += value
-                magnitude[x] += abs(value)
-                least[x], most[x] = lower(value, least[x]), higher(value, most[x])
-                zeros[x] += value == 0
-        for x in range(width):
-            mean[x] = total[x] / np.float32(height)
-        for y in range(0, whole, 4):
-            for x in range(width):
-                middle = mean[x]
-                a, b, c, d = block[y, x], block[y + 1, x], block[y + 2, x], block[y + 3, x]
-                a, b, c, d = a - middle, b - middle, c - middle, d - middle
-                about[x] += (a * a + b * b) + (c * c + d * d)
-        for y in range(whole, height):
-            for x in range(width):
-                rest = block[y, x] - mean[x]
-                about[x] += rest * rest
-        for x in range(width):
-            sum_of, middle_of = np.float64(total[x]), np.float64(mean[x])
-            sums[TOTAL, x] += sum_of
-            sums[SQUARES, x] += about[x] + middle_of * (2 * sum_of - height * middle_of)
-            sums[MAGNITUDE, x] += magnitude[x]
-        start += height * width
-    for x in range(lanes):
-        sums[MINIMUM, x], sums[MAXIMUM, x], sums[ZEROS, x] = least[x], most[x], zeros[x]
+def flushed(value: Any) -> Any:
+    """The value, or 0 where it is below `TINY`."""
+    return np.float32(0) if abs(value) < TINY else value
+
+
+@compiled(EXACT)
+def is_zero(value: Any) -> Any:
+    """Whether it is 0, of either sign."""
+    return value == 0
+
+
+@compiled(EXACT)
+def itself(value: Any) -> Any:
+    """The value."""
+    return value
+
+
+@compiled(EXACT)
+def never(_: Any) -> Any:
+    """False."""
+    return False
+
+
+add_with_zeros, add_without = adding(flushed, is_zero), adding(itself, never)
 
 
 @compiled(EXACT)
@@ -140,11 +156,29 @@ def count(bits: np.ndarray, bins: np.ndarray) -> None:
         bins[k] += other[k]
 
 
+@compiled(EXACT)
+def gather(rows: np.ndarray, bits: np.ndarray, sums: np.ndarray, bins: np.ndarray) -> None:
+    """Of rows `(R, N)` of float32, sums `(R, 6, lanes)` of every lanes-th value and counts `(R, BINS)` in bins.
+
+    `bits` are the rows as uint32.
+    """
+    for row in range(rows.shape[0]):
+        count(bits[row], bins[row])
+        # The row is in the cache still.
+        if bins[row, :SUBNORMAL].any() or bins[row, HALF : HALF + SUBNORMAL].any():
+            add_with_zeros(rows[row], sums[row])
+        else:
+            add_without(rows[row], sums[row])
+
+
 @compiled(EXACT | {"reassoc"})
-def sparseness(images: np.ndarray, total: np.ndarray, positions: np.ndarray) -> None:
-    """Of images `(B, P, C)`, sums over positions of the sparseness over channels, and of how many it is defined."""
+def sparseness(images: np.ndarray, which: np.ndarray, total: np.ndarray, positions: np.ndarray) -> None:
+    """Of some images of `(B, P, C)`, sums over positions of the sparseness over channels, and at how many it is known.
+
+    Both `(B,)`; what stands there is left of the others.
+    """
     channels = images.shape[2]
-    for image in range(images.shape[0]):
+    for image in which:
         total[image], positions[image] = 0, 0
         for position in range(images.shape[1]):
             first, second = np.float32(0), np.float32(0)
@@ -174,13 +208,13 @@ def of_bins(edges: np.ndarray, counts: np.ndarray, known: np.ndarray, shares: np
     # Of the bins that hold something: how much, and the value in their middle.
     held, middle = np.empty(counts.shape[1]), np.empty(counts.shape[1])
     for row in range(counts.shape[0]):
-        total, (near, least, most) = counts[row].sum(), known[row]
+        total, (near, least, most) = float(counts[row].sum()), known[row]
         if total == 0:
             made[row] = np.nan
             continue
         close, mass, below, asked, filled, up = 0.0, 0.0, 0.0, 0, 0, 0
         for k in range(counts.shape[1]):
-            n = counts[row, k]
+            n = float(counts[row, k])
             if n == 0:
                 continue
             if max(abs(edges[0, k]), abs(edges[1, k])) <= near:

@@ -80,7 +80,7 @@ class Distribution:
         """From counts `(..., BINS)` in the bits' order and the sums of `moments`."""
         if "count" not in sums:
             return {}
-        counts = ascending(np.asarray(sums["count"], np.int64))
+        counts = ascending(np.asarray(sums["count"]))
         found = from_bins(*edges(), counts.reshape(-1, BINS), Scale.of(sums))
         return {name: value.reshape(counts.shape[:-1]) for name, value in found.items()}
 
@@ -95,9 +95,8 @@ def from_bins(low: np.ndarray, high: np.ndarray, counts: np.ndarray, scale: Scal
 
     eps = edge_below(NEAR_ZERO * scale.rms)
     known = np.stack([eps, scale.minimum, scale.maximum], axis=1).astype(np.float64)
-    whole, of_edges = np.asarray(counts, np.float64), np.stack([low, high]).astype(np.float64)
-    made = np.empty((len(whole), 2 + len(QUANTILES)))
-    compiled.of_bins(of_edges, whole, known, np.array([*QUANTILES.values()]), made)
+    made = np.empty((len(counts), 2 + len(QUANTILES)))
+    compiled.of_bins(np.stack([low, high]).astype(np.float64), counts, known, np.array([*QUANTILES.values()]), made)
     near, gini, *quantiles = made.T
     return {
         "near_zero_fraction": np.where(np.isnan(eps), np.nan, near),

@@ -127,29 +127,17 @@ def found(values: np.ndarray) -> Found:
         each.result()
     by_channel = sums.reshape(images, parts, 6, -1, channels).swapaxes(2, 3).reshape(images, -1, 6, channels)
     with np.errstate(over="ignore", invalid="ignore"):
-        total, squares, magnitude = (
-            by_channel[:, :, k].sum(1) for k in (compiled.TOTAL, compiled.SQUARES, compiled.MAGNITUDE)
-        )
-    zeros = by_channel[:, :, compiled.ZEROS].sum(1)
+        total, squares, magnitude, _, _, zeros = np.moveaxis(by_channel.sum(axis=1), 1, 0)
     # Of a zero the sign does not count.
     least, most = by_channel[:, :, compiled.MINIMUM].min(1) + 0.0, by_channel[:, :, compiled.MAXIMUM].max(1) + 0.0
-    of_bins = bins.reshape(images, parts, BINS).sum(1, dtype=np.int32)
-    population = _population(values.reshape(images, positions, channels), (least >= 0).all(1))
-    every = (total, squares, magnitude, least, most, zeros, of_bins, *population)
-    return Found(*(value.astype(dtype) for value, dtype in zip(every, DTYPES, strict=True)))
-
-
-def _population(values: np.ndarray, non_negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `Activations.population`, of `(B, P, C)`; signed maps are common, and are not looked at."""
-    from fmreport.measures import compiled
-
-    total, positions = np.zeros(len(values)), np.zeros(len(values), np.int64)
-    which = np.flatnonzero(non_negative)
-    if values.shape[2] > 1 and which.size:
-        found_total, found_positions = np.empty(which.size), np.empty(which.size, np.int64)
-        compiled.sparseness(values[which], found_total, found_positions)
-        total[which], positions[which] = found_total, found_positions
-    return total, positions
+    of_bins = bins if parts == 1 else bins.reshape(images, parts, BINS).sum(1, dtype=np.int32)
+    summed, defined = np.zeros(images), np.zeros(images, np.int64)
+    # Signed maps are common, and have no such value.
+    which = np.flatnonzero((least >= 0).all(1)) if channels > 1 else np.arange(0)
+    if which.size:
+        compiled.sparseness(rows.reshape(images, positions, channels), which, summed, defined)
+    every = (total, squares, magnitude, least, most, zeros, of_bins, summed, defined)
+    return Found(*(value.astype(dtype, copy=False) for value, dtype in zip(every, DTYPES, strict=True)))
 
 
 def _parts(positions: int, channels: int) -> int:
