@@ -67,11 +67,10 @@ class Cache:
         return self.folder / key[:2] / f"{key}{SUFFIX}"
 
     def holds(self, key: str) -> bool:
-        """Whether there is such a file; raises `DamagedError` where it is not what was written."""
+        """Whether there is such a file; raises `DamagedError` where it does not begin as one that was written."""
         try:
             with self.path(key).open("rb") as file:
-                header = _header(file)
-                if header.get("key") != key or hashlib.file_digest(file, "sha256").hexdigest() != header.get("sha256"):
+                if _header(file).get("key") != key:
                     raise DamagedError(str(self.path(key)))
         except FileNotFoundError:
             return False
@@ -80,7 +79,7 @@ class Cache:
         return True
 
     def get(self, key: str) -> dict[str, np.ndarray]:
-        """The arrays of a file that `holds` found whole."""
+        """The arrays of a file; raises `DamagedError` where it is not what was written, or not there any more."""
         path = self.path(key)
         try:
             with path.open("rb") as file:
@@ -88,9 +87,11 @@ class Cache:
                 body = file.read()
             with suppress(OSError):  # of a folder that others may only read
                 os.utime(path)
+        except FileNotFoundError as error:
+            raise DamagedError(str(path)) from error
         except OSError as error:
             raise _unusable(self.folder, error) from error
-        if hashlib.sha256(body).hexdigest() != header.get("sha256"):
+        if header.get("key") != key or hashlib.sha256(body).hexdigest() != header.get("sha256"):
             raise DamagedError(str(path))
         return _unpacked(body)
 

@@ -98,11 +98,11 @@ def test_every_changed_byte_is_found(tmp_path: Path) -> None:
     for at in (*rng.integers(header + 1, len(whole), 60), len(whole) - 1, header + 1, 0, 1):
         made.path(KEY).write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
         with pytest.raises(DamagedError):
-            made.holds(KEY)
+            made.get(KEY)
     for cut in (0, 1, header, len(whole) // 2, len(whole) - 1):
         made.path(KEY).write_bytes(whole[:cut])
         with pytest.raises(DamagedError):
-            made.holds(KEY)
+            made.get(KEY)
 
 
 def test_a_file_under_another_files_name_is_found(tmp_path: Path) -> None:
@@ -112,6 +112,16 @@ def test_a_file_under_another_files_name_is_found(tmp_path: Path) -> None:
     made.path(one).rename(made.path(other))
     with pytest.raises(DamagedError):
         made.holds(other)
+    with pytest.raises(DamagedError):
+        made.get(other)
+
+
+def test_a_file_that_is_gone_is_as_one_that_is_damaged(tmp_path: Path) -> None:
+    made = put(tmp_path)
+    made.path(KEY).unlink()
+    assert not made.holds(KEY)
+    with pytest.raises(DamagedError):
+        made.get(KEY)
 
 
 def test_what_cannot_be_written_says_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -223,6 +223,54 @@ def test_however_much_a_cache_holds_it_is_passed_on_little_by_little(
         assert len(taken) <= number + 4
     assert list(done) == []
     assert taken == list(range(30))
+
+
+class Losing(Cache):
+    """A cache in which some files are damaged, or gone, when they are read: not when they are looked for."""
+
+    def __init__(self, folder: Path, harm: Mapping[int, Callable[[Path], object]]) -> None:
+        super().__init__(folder)
+        self.harm, self.read = dict(harm), 0
+
+    def get(self, key: str) -> dict[str, np.ndarray]:
+        self.read += 1
+        if self.read in self.harm:
+            self.harm[self.read](self.path(key))
+        return super().get(key)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 18), st.sampled_from([cut, Path.unlink])),
+    st.sets(st.integers(0, 8)),
+    st.permutations(range(9)),
+)
+def test_what_is_lost_between_looking_and_reading_is_told_and_computed_again(
+    tmp_path_factory: pytest.TempPathFactory,
+    harm: dict[int, Callable[[Path], object]],
+    half: set[int],
+    order: list[int],
+) -> None:
+    folder, task, said = tmp_path_factory.mktemp("cache"), Adding(), list[str]()
+    first = [Job(task.only(["number"]) if n in half else task, job.shard) for n, job in enumerate(jobs(task, 9))]
+    list(cached(folder).work(first, lambda images: None))
+    task.worked.clear()
+    made, stepped = Losing(folder, harm), list[int]()
+    done = list(
+        Cached(Shuffled(order), made, "context", {"name": "run"}, said.append).work(jobs(task, 9), stepped.append)
+    )
+    assert values(done) == expected(9)
+    lost = [number for number in harm if number <= made.read]
+    assert len(said) == len(lost)
+    assert all("computed again" in text for text in said)
+    assert sum("no longer in the cache" in text for text in said) == sum(harm[n] is Path.unlink for n in lost)
+    assert sum(len(pieces) for _, pieces in task.worked) == len(lost) + len(half), "and nothing else"
+    assert sum(stepped) == 9
+    assert values(cached(folder).work(jobs(Adding(), 9), lambda images: None)) == expected(9)
 
 
 def test_a_result_is_kept_before_it_is_passed_on(tmp_path: Path) -> None:

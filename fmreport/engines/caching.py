@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
 from typing import Any
 
 from fmreport.cache import Cache, DamagedError, key_of
@@ -17,10 +16,24 @@ AHEAD = 1024
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A job, and the keys of those of its pieces that lie in the cache."""
+    """A job, and the keys of those of its pieces that are to be read from the cache."""
 
     job: Job
     keys: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Way:
+    """What is under way."""
+
+    jobs: Iterator[Job]
+    taken: deque[_Kept] = field(default_factory=deque)
+    """Jobs that were looked at, and not passed on yet."""
+    computed: dict[int, Done] = field(default_factory=dict)
+    """What came of them, by the numbers of their shards."""
+    lost: deque[Job] = field(default_factory=deque)
+    """What was in the cache when it was looked for, and was not when it was read."""
+    ended: bool = False
 
 
 class Cached:
@@ -34,43 +47,63 @@ class Cached:
 
     def work(self, jobs: Iterable[Job], step: Step) -> Iterator[Done]:
         """In the order of the jobs."""
-        taken: deque[_Kept] = deque()
-        computed: dict[int, Done] = {}
-        rest = iter(jobs)
-        for first in rest:
-            missing = self._missing(chain((first,), rest), taken, step)
-            for done in self._engine.work(missing, step):
-                self._keep(done, next(kept.job for kept in taken if kept.job.shard.number == done.shard.number))
-                computed[done.shard.number] = done
-                yield from self._ready(taken, computed)
-            yield from self._ready(taken, computed)
+        way = _Way(iter(jobs))
+        while way.lost or not way.ended:
+            for done in self._engine.work(self._missing(way, step), step):
+                self._keep(done, next(kept.job for kept in way.taken if kept.job.shard.number == done.shard.number))
+                before = way.computed.get(done.shard.number, Done(done.shard, {}))
+                made = {**before.made, **done.made}
+                way.computed[done.shard.number] = Done(done.shard, made, before.seconds + done.seconds)
+                yield from self._ready(way, step)
+            yield from self._ready(way, step)
 
-    def _missing(self, jobs: Iterable[Job], taken: deque[_Kept], step: Step) -> Iterator[Job]:
-        """What is to be computed; all that was looked at is `taken`, and ends it when it has become much."""
-        for job in jobs:
+    def _missing(self, way: _Way, step: Step) -> Iterator[Job]:
+        """What is to be computed, until no job is left, or so many were looked at that some must be passed on first."""
+        while True:
+            while way.lost:
+                yield way.lost.popleft()
+            if len(way.taken) >= AHEAD:
+                return
+            job = next(way.jobs, None)
+            if job is None:
+                way.ended = True
+                return
             kept = _Kept(job, self._kept(job))
-            taken.append(kept)
+            way.taken.append(kept)
             lacking = [piece for piece in job.task.pieces if piece not in kept.keys]
             if lacking:
                 yield Job(job.task.only(lacking), job.shard)
             else:
                 step(len(job.shard.probes))
-            if len(taken) >= AHEAD:
-                return
 
-    def _ready(self, taken: deque[_Kept], computed: dict[int, Done]) -> Iterator[Done]:
+    def _ready(self, way: _Way, step: Step) -> Iterator[Done]:
         """What is there of the first jobs, up to one of which something is not computed yet."""
-        while taken:
-            kept = taken[0]
+        while way.taken:
+            kept = way.taken[0]
             shard = kept.job.shard
-            if shard.number not in computed and len(kept.keys) < len(kept.job.task.pieces):
+            done = way.computed.get(shard.number, Done(shard, {}))
+            if len(kept.keys) + len(done.made) < len(kept.job.task.pieces):
                 return
-            taken.popleft()
-            done = computed.pop(shard.number, Done(shard, {}))
-            yield Done(shard, {**self._read(kept), **done.made}, done.seconds)
+            read = self._read(kept)
+            if lost := [piece for piece in kept.keys if piece not in read]:
+                # Its images, which were told to be done, are worked on again.
+                step(-len(shard.probes))
+                way.lost.append(Job(kept.job.task.only(lost), shard))
+                way.taken[0] = _Kept(kept.job, {piece: key for piece, key in kept.keys.items() if piece in read})
+                return
+            way.taken.popleft()
+            way.computed.pop(shard.number, None)
+            yield Done(shard, {**read, **done.made}, done.seconds)
 
     def _read(self, kept: _Kept) -> Made:
-        return {piece: self._cache.get(key) for piece, key in kept.keys.items()}
+        """The pieces that are whole in the cache; one that is not was lost since it was looked for."""
+        read: Made = {}
+        for piece, key in kept.keys.items():
+            try:
+                read[piece] = self._cache.get(key)
+            except DamagedError:
+                self._tell(piece, kept.job, key)
+        return read
 
     def _kept(self, job: Job) -> dict[str, str]:
         """The keys of the pieces that lie in the cache; what is damaged there is as if it did not."""
@@ -81,10 +114,13 @@ class Cached:
                 if self._cache.holds(key):
                     found[piece] = key
             except DamagedError:
-                self._say(
-                    f"{piece} of {job.shard.name} is damaged in the cache, and computed again: {self._cache.path(key)}"
-                )
+                self._tell(piece, job, key)
         return found
+
+    def _tell(self, piece: str, job: Job, key: str) -> None:
+        path = self._cache.path(key)
+        what = "damaged in the cache" if path.exists() else "no longer in the cache"
+        self._say(f"{piece} of {job.shard.name} is {what}, and computed again: {path}")
 
     def _keep(self, done: Done, job: Job) -> None:
         for piece, arrays in done.made.items():
