@@ -46,12 +46,14 @@ def of_measuring(tables: Tables, inventory: Sequence[Layer]) -> list[str]:
     return notes
 
 
-def of_maps(measured: Mapped) -> list[str]:
+def of_maps(measured: Mapped, *, dissection: bool) -> list[str]:
     """Of which images maps were measured, where that is not all."""
     if not measured.some:
         return []
-    what = "detail, edges and masks, regions, best channels, dissection, similarity, dimensions, near-duplicates"
-    return [f"What is said of maps ({what}) is of {measured.told}, {measured.spread} (measures.maps)"]
+    also = ", dissection" if dissection else ""
+    what = f"detail, edges and masks, regions, best channels{also}, similarity, dimensions, near-duplicates"
+    of_which = f"{measured.told}, {measured.spread}, {measured.masks:,} of them with a mask"
+    return [f"What is said of maps ({what}) is of {of_which}; measures.maps asks for more, or for all"]
 
 
 def of_masks(ignored: Sequence[str]) -> list[str]:

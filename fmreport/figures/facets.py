@@ -1,25 +1,31 @@
-"""Facets side by side: the means of single quantities over the images of each group, by depth, with their intervals."""
+"""Facets side by side: by depth, how far the means of each group are from those of all other images."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from fmreport import mapped
 from fmreport.figures import plots
 from fmreport.figures.layout import Layout, new_figure
 from fmreport.figures.naming import Name, marker_style, name_series
-from fmreport.figures.tails import PANELS, SHARES, scaled
+from fmreport.figures.tails import PANELS, SHARES, TICKS
 
 if TYPE_CHECKING:
     from fmreport.store import Run
 
 HEIGHT = 4.6
+AGAINST = {"std": "std. ÷ others", "gini": "Gini − others", "high_frequency": "high freq. ÷ others"}
+"""How the panels' axes are labelled."""
+SMALLEST = 0.05
+"""Difference of shares that an axis reaches at least."""
 LOOKS = (
     (plots.FIRST, "o", "-"),
     (plots.SECOND, "s", (0, (4, 1.5))),
@@ -53,13 +59,14 @@ def draw(run: Run, layout: Layout) -> plots.Plot | None:
     plots.depth_axis(panels, taps, layout)
     for axes, quantity in zip(panels, shown, strict=True):
         rows = table[table["quantity"] == quantity]
-        axes.set_ylabel(PANELS[quantity])
-        named = list(_panel(axes, [_placed(rows, facet, taps) for facet in drawn], drawn, layout))
-        scaled(axes, rows["mean"].to_numpy(np.float64), share=quantity in SHARES)
+        axes.set_ylabel(AGAINST[quantity])
+        frames = [_against_others(_placed(rows, facet, taps), quantity) for facet in drawn]
+        named = list(_panel(axes, frames, drawn, layout))
+        _scaled(axes, pd.concat(frames)["mean"].to_numpy(np.float64), share=quantity in SHARES)
         name_series(axes, named, layout, gap=0.13)
     return plots.Plot(
         name="facets",
-        title="Groups side by side",
+        title="Groups by depth",
         caption=_caption(drawn, len(facets), mapped.of_facts(run.facts)),
         alt=" ".join(_spoken(table, drawn, shown)),
         figure=figure,
@@ -68,6 +75,35 @@ def draw(run: Run, layout: Layout) -> plots.Plot | None:
 
 def _placed(rows: pd.DataFrame, facet: str, taps: list[str]) -> pd.DataFrame:
     return rows[rows["facet"] == facet].drop_duplicates("tap").set_index("tap").reindex(taps)
+
+
+def _against_others(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Mean and interval of a quantity less that of the other images, or, where it is no share, divided by it.
+
+    By themselves the means of all groups lie on one another: taps differ far more than groups do.
+    """
+    others, columns = rows["others"], ["mean", "lower", "upper"]
+    return (
+        rows[columns].sub(others, axis=0) if quantity in SHARES else rows[columns].div(others.where(others > 0), axis=0)
+    )
+
+
+def _scaled(axes: Axes, values: NDArray[np.float64], *, share: bool) -> None:
+    """As far to either side of the other images: a difference, or a ratio in powers of two."""
+    finite = values[np.isfinite(values) & (share | (values > 0))]
+    axes.axhline(0 if share else 1, color=plots.INK, linewidth=0.5, alpha=0.5, zorder=1)
+    if share:
+        reach = max(float(np.abs(finite).max(initial=0)), SMALLEST)
+        axes.set_ylim(-1.08 * reach, 1.08 * reach)
+        axes.yaxis.set_major_locator(MaxNLocator(TICKS, symmetric=True))
+        return
+    reach = max(math.ceil(float(np.abs(np.log2(finite)).max(initial=0))), 1)
+    step = -(-reach // 2)
+    axes.set_yscale("log", base=2)
+    axes.set_ylim(2.0**-reach, 2.0**reach)
+    axes.yaxis.set_major_locator(FixedLocator([2.0**power for power in range(-2 * step, 2 * step + 1, step)]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}"))
 
 
 def _panel(axes: Axes, frames: Sequence[pd.DataFrame], names: Sequence[str], layout: Layout) -> Iterator[Name]:
@@ -96,8 +132,9 @@ def _caption(drawn: Sequence[str], facets: int, of_maps: mapped.Mapped) -> str:
     )
     some = f" High frequencies are of {of_maps.told}." if of_maps.some else ""
     return (
-        f"{which}: means over their images, with 95% intervals where there are 10 or more. Standard deviation of the "
-        f"activations, Gini index, and share of the spectrum's power above half the finest frequency.{some}"
+        f"{which}: means over their images, held against those of all other images, with 95% intervals where there are "
+        f"10 or more. Standard deviation of the activations and share of the spectrum's power above half the finest "
+        f"frequency are divided by the others', from the Gini index theirs is subtracted.{some}"
     )
 
 

@@ -101,7 +101,9 @@ def run(
             notes=(
                 *probe_set.notes,
                 *it.model.notes,
-                *notes.of_maps(mapped.of(probe_set.facts, config.measures.images)),
+                *notes.of_maps(
+                    mapped.of(probe_set.facts, config.measures.images), dissection=config.measures.dissection
+                ),
                 *notes.of_masks(extraction.scenes.ignored if extraction.scenes else ()),
                 *notes.of_measuring(measured.tables, it.inventory),
                 *readability.unread(evidence),
