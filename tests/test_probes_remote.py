@@ -136,7 +136,7 @@ def test_a_table_here_names_files_elsewhere(folder: Path, bucket: str) -> None:
 def test_what_is_missing_elsewhere_is_named_before_anything_is_decoded(folder: Path, bucket: str) -> None:
     (folder / "t.csv").write_text(f"image\n{bucket}/val/c/0.png\n{bucket}/lost.png\n")
     error = refused(CsvProbes(kind="csv", path="t.csv"), base=folder)
-    assert str(error) == f"probes[0].path: t.csv names {bucket}/lost.png, and there is no such file"
+    assert str(error) == f"probes[0].path: t.csv:3: names {bucket}/lost.png, and there is no such file"
     error = refused(files(f"{bucket}/val/c/0.png", masks=f"{bucket}/{{stem}}.png"), base=folder)
     assert f"has no mask: there is no file {bucket}/0.png" in str(error)
     error = refused(ParquetProbes(kind="parquet", path=f"{bucket}/t.parquet"), base=folder)

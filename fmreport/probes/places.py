@@ -23,6 +23,10 @@ Opened = io.BufferedReader | io.BytesIO
 THREADS = 16
 """Files elsewhere that are asked for at once: each takes a journey, and no processor."""
 
+FOLDER, SPECIAL = "a folder", "no regular file"
+INSTEAD = {FOLDER: "name a file in it", SPECIAL: "name a file; a pipe or a device holds no image"}
+"""What may stand where a file should, and the next step."""
+
 
 class Place(Protocol):
     """Where the bytes of a picture or a table lie."""
@@ -75,14 +79,19 @@ class File:
         """The opened file; one from elsewhere is in memory as a whole."""
         if not self.here:
             return remote.read(self.address)
-        path = Path(self.address)
-        if path.exists() and not path.is_file():
-            raise ProbeError("is no regular file", fix="name image files; a pipe or a device holds no image")
-        return path.open("rb")
+        if kind := self.instead():
+            raise ProbeError(f"is {kind}", fix=INSTEAD[kind])
+        return Path(self.address).open("rb")
 
     def exists(self) -> bool:
         """Whether there is such a file."""
         return os.path.isfile(self.address) if self.here else remote.exists(self.address)  # noqa: PTH113
+
+    def instead(self) -> str:
+        """What stands in its place and is no file, a key of `INSTEAD`; empty where nothing does, and elsewhere."""
+        if not self.here or os.path.isfile(self.address) or not os.path.exists(self.address):  # noqa: PTH110, PTH113
+            return ""
+        return FOLDER if os.path.isdir(self.address) else SPECIAL  # noqa: PTH112
 
     def beside(self, text: str) -> File:
         """The file that `text` means in this one's folder: an address or an absolute path, or one from there.
