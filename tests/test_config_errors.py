@@ -97,6 +97,7 @@ seed: 1.5
         ("report: {pdf: summary}", "report.pdf: expected a mapping (key: value), found text 'summary'"),
         ("report: {pdf: {taps: }}", "report.pdf.taps: expected one of: all, selected, summary; found nothing"),
         ("memory_mb: .inf", "memory_mb: the number '.inf' is too large, or not finite"),
+        ('title: "a\\0b"', "title: not valid text: the character NUL, which no name of a file can hold"),
         ("doi: !secret x", "doi: the tag '!secret' has no meaning here; leave it out"),
         ("batch: !!int many", "batch: 'many' is no whole number"),
         ("? [a]\n: 1", "a key must be one word, not a list or a mapping"),

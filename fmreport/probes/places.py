@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from fmreport.config.addresses import WEB, scheme, unsigned
@@ -118,10 +117,18 @@ class File:
 
 def placed(text: str, base: Path | str) -> File:
     """The file that a text of the config means; paths count from `base`."""
-    if text.startswith(FILE):
-        return File(absolute(url2pathname(urlsplit(text).path)))
+    text = unaddressed(text)
     # A Path takes ten times as long, and a table may name very many.
     return File(text) if scheme(text) else File(absolute(os.path.join(base, text)))  # noqa: PTH118
+
+
+def unaddressed(text: str) -> str:
+    """The path that a `file://` address means; any other text as it stands."""
+    if not text.startswith(FILE):
+        return text
+    # Behind the host, which may be left out; ? and # have no meaning of their own here, but in a glob they may.
+    _, slash, path = text.removeprefix(FILE).partition("/")
+    return url2pathname(slash + path)
 
 
 def absolute(path: Path | str) -> str:
@@ -144,7 +151,14 @@ def digest(handle: Opened) -> tuple[str, int]:
 
 
 def missing(files: Iterable[File]) -> list[File]:
-    """Those that do not exist, in their order."""
+    """Those that do not exist, in their order. A `ProbeError` names one of which it cannot be told."""
     each = list(files)
-    far = iter(ordered(File.exists, (file for file in each if not file.here), threads=THREADS, ahead=4 * THREADS))
+    far = iter(ordered(_exists, (file for file in each if not file.here), threads=THREADS, ahead=4 * THREADS))
     return [file for file in each if not (file.exists() if file.here else next(far))]
+
+
+def _exists(file: File) -> bool:
+    try:
+        return file.exists()
+    except ProbeError as error:
+        raise ProbeError(f"{file.path} {error}", fix=error.fix) from error

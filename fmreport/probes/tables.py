@@ -73,7 +73,10 @@ def _listed(source: TableProbes, base: Path, reader: Reader) -> Listing:
         raise ProbeError(f"path: {called} names no image", fix="give it a row for each image")
     found, problems = _Rows(source, base, table, called).probes(rows)
     if source.on_error == "stop":
-        problems += _absent(called, found)
+        try:
+            problems += _absent(called, found)
+        except ProbeError as error:
+            problems.append(ProbeError(f"path: {called}: {error}", fix=error.fix))
     return Listing(tuple(probe for _, probe in found), tuple(problems))
 
 
