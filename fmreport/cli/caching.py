@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from fmreport.cli.console import app, out
+from fmreport.cli.console import app, escape, out
 from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
