@@ -20,7 +20,7 @@ import fmreport
 from fmreport.cache import Cache, DamagedError, key_of
 from fmreport.cli import app
 from fmreport.config import from_dict
-from fmreport.errors import StoreError
+from fmreport.errors import FmreportError, StoreError
 
 KEY = key_of("context", {"measure": "zeros"})
 TOLD = {"name": "run", "model": "model.keras", "piece": "zeros", "images": 64}
@@ -230,3 +230,25 @@ def test_pruning_without_a_measure_removes_nothing(tmp_path: Path) -> None:
     assert done.exit_code != 0
     assert "nothing says what is to go" in str(done.exception)
     assert made.holds(KEY)
+
+
+@pytest.mark.parametrize("option", ["--days", "--mb"])
+@pytest.mark.parametrize("given", ["inf", "-inf", "nan", "-1", "1e+308"])
+def test_pruning_takes_numbers_from_zero(tmp_path: Path, option: str, given: str) -> None:
+    made = put(tmp_path)
+    done = CliRunner().invoke(app, ["cache", "prune", str(tmp_path), option, given])
+    assert str(done.exception) == f"{option} {given}: expected a number from 0 to 1e+12"
+    assert isinstance(done.exception, FmreportError)
+    assert done.exception.fix == f"write it as {option} 30"
+    assert made.holds(KEY)
+
+
+@pytest.mark.parametrize("told", [{"images": "many"}, {"images": None}, {"images": -1}, {"name": ["run"]}], ids=str)
+def test_what_is_not_told_as_ours_is_listed_as_not_whole(tmp_path: Path, told: dict[str, Any]) -> None:
+    made = put(tmp_path)
+    made.put(key_of("foreign", {}), ARRAYS, {**TOLD, **told})
+    code, text = command("list", str(tmp_path))
+    assert code == 0
+    (row,) = (line.split() for line in text.splitlines() if "(not whole)" in line)
+    assert row[:4] == ["(not", "whole)", "1", "0"]
+    assert "2 files" in text

@@ -315,6 +315,31 @@ def test_a_name_that_is_too_long_is_refused_in_words(folder: Path, setting: str)
     refused(fmreport("check", "tiny.yaml", "--set", setting, cwd=folder))
 
 
+def test_nothing_that_commands_a_terminal_reaches_it(folder: Path) -> None:
+    (folder / "t.csv").write_bytes(b"image\na\x1b[31mred\x07.png\nb\0.png\nc\xc2\x9b2J\xe2\x80\xae.png\n")
+    told = refused(fmreport("check", "tiny.yaml", "--set", "probes=[{kind: csv, path: t.csv}]", cwd=folder))
+    assert r"t.csv:2: names a\x1b[31mred\x07.png, and there is no such file" in told
+    assert r"t.csv:3: names b\x00.png, and there is no such file" in told
+    assert r"t.csv:4: names c\x9b2J\u202e.png, and there is no such file" in told
+    assert all(letter.isprintable() or letter == "\n" for letter in told)
+
+
+def test_what_is_left_out_is_noted_without_control_characters() -> None:
+    script = "from fmreport.cli.console import Progress; Progress().say('left \\x1b[2J out\\0')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "note left \\x1b[2J out\\x00\n"
+
+
+def test_a_very_long_value_is_cut_in_its_middle(folder: Path) -> None:
+    setting = f"probes=[{{kind: files, images: 'begin{'x' * 5000}end/*.jpg'}}]"
+    told = refused(fmreport("check", "tiny.yaml", "--set", setting, cwd=folder))
+    assert "beginxxxx" in told
+    assert "xxx...xxx" in told
+    assert "xxxend/*.jpg'" in told
+    assert "there is no folder" in told
+    assert len(told) < 2000
+
+
 def test_emoji_codes_are_shown_as_they_were_written(folder: Path) -> None:
     (folder / "tiny.yaml").write_text(CONFIG + 'display: [":smile:"]\n')
     assert ":smile:" in refused(fmreport("check", "tiny.yaml", cwd=folder))

@@ -97,6 +97,23 @@ seed: 1.5
         ("report: {pdf: summary}", "report.pdf: expected a mapping (key: value), found text 'summary'"),
         ("report: {pdf: {taps: }}", "report.pdf.taps: expected one of: all, selected, summary; found nothing"),
         ("memory_mb: .inf", "memory_mb: the number '.inf' is too large, or not finite"),
+        ('title: "a\\0b"', "title: not valid text: the character NUL, which no name of a file can hold"),
+        (
+            "engine: {kind: ray, address: '127.0.0.1:0'}",
+            "engine.address: expected a port from 1 to 65535 behind 127.0.0.1:, found 0",
+        ),
+        (
+            "engine: {kind: ray, address: '127.0.0.1:99999'}",
+            "engine.address: expected a port from 1 to 65535 behind 127.0.0.1:, found 99999",
+        ),
+        (
+            "engine: {kind: ray, address: 'ray://head:10001'}",
+            "engine.address: Ray Client (ray://) is not used here; write auto, or the cluster's own host:port",
+        ),
+        (
+            "engine: {kind: ray, address: head}",
+            "engine.address: expected auto, local, or host:port of a cluster, such as 10.0.0.1:6379; found 'head'",
+        ),
         ("doi: !secret x", "doi: the tag '!secret' has no meaning here; leave it out"),
         ("batch: !!int many", "batch: 'many' is no whole number"),
         ("? [a]\n: 1", "a key must be one word, not a list or a mapping"),

@@ -18,6 +18,7 @@ from fmreport import pipeline
 from fmreport.gate import junit, summary, words, written
 from fmreport.gate.judging import Judgement, Outcome, Reading
 from fmreport.gate.limits import Limit, options
+from fmreport.printable import printable
 from fmreport.store import Run
 
 ATTRIBUTES = {
@@ -87,7 +88,7 @@ def test_junit_is_xml_of_the_schema_whatever_a_tap_is_called(tap: str) -> None:
     counted(data)
     for element in ET.fromstring(data).iter():
         assert set(element.attrib) == ATTRIBUTES[element.tag]
-    assert (words.printable(tap) in {case.attrib["name"] for case in ET.fromstring(data).iter("testcase")}) == bool(tap)
+    assert (printable(tap) in {case.attrib["name"] for case in ET.fromstring(data).iter("testcase")}) == bool(tap)
 
 
 def test_the_parts_of_a_suite_stand_in_the_order_of_the_schema(judgement: Judgement) -> None:
@@ -119,7 +120,7 @@ def test_the_summary_says_what_became_of_every_limit(judgement: Judgement) -> No
 def test_the_summary_shows_a_name_as_text_whatever_it_holds(tap: str) -> None:
     text, tags = shown(summary.summary(named(f"a{tap}b")))
     assert tags <= {"h3", "table", "thead", "tbody", "tr", "th", "td", "p", "ul", "li"}
-    assert f"0.75 at {words.printable(f'a{tap}b')}" in text
+    assert f"0.75 at {printable(f'a{tap}b')}" in text
 
 
 def test_the_summary_lists_so_many_taps_and_says_how_many_more() -> None:

@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 STAGES = (
     "errors",
+    "printable",
     "dates",
     "media_types",
     "facts",

@@ -210,6 +210,8 @@ def test_a_file_name_that_cannot_be_printed_is_an_error(folder: Path) -> None:
     assert str(refused(files("photos/bad*.png"), base=folder)) == (
         r"'photos/bad\udcff.png' has a name that cannot be printed"
     )
+    mask = files("photos/a.png", masks="trimaps/{stem}\0.png", on_error="skip")
+    assert r"'trimaps/a\x00.png' has a name that cannot be printed" in str(refused(mask, base=folder))
 
 
 def test_a_missing_mask_names_the_image_and_the_mask(folder: Path) -> None:

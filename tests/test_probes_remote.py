@@ -136,7 +136,7 @@ def test_a_table_here_names_files_elsewhere(folder: Path, bucket: str) -> None:
 def test_what_is_missing_elsewhere_is_named_before_anything_is_decoded(folder: Path, bucket: str) -> None:
     (folder / "t.csv").write_text(f"image\n{bucket}/val/c/0.png\n{bucket}/lost.png\n")
     error = refused(CsvProbes(kind="csv", path="t.csv"), base=folder)
-    assert str(error) == f"probes[0].path: t.csv names {bucket}/lost.png, and there is no such file"
+    assert str(error) == f"probes[0].path: t.csv:3: names {bucket}/lost.png, and there is no such file"
     error = refused(files(f"{bucket}/val/c/0.png", masks=f"{bucket}/{{stem}}.png"), base=folder)
     assert f"has no mask: there is no file {bucket}/0.png" in str(error)
     error = refused(ParquetProbes(kind="parquet", path=f"{bucket}/t.parquet"), base=folder)
@@ -231,6 +231,35 @@ def test_a_chain_of_addresses_is_refused(folder: Path) -> None:
 def test_a_file_address_is_a_path(folder: Path) -> None:
     made = collect([files((folder / "val/c/0.png").as_uri())], folder)
     assert made.facts[0].origin == "val/c/0.png"
+    address = folder.as_uri()
+    globs = collect([files(f"{address}/val/*/[01].p?g", masks=f"{address}/masks/{{stem}}.png")], folder)
+    assert [(fact.origin, fact.mask_origin) for fact in globs.facts] == [
+        ("val/c/0.png", "masks/0.png"),
+        ("val/d/1.png", "masks/1.png"),
+    ]
+    save(folder / "a #1?.png")
+    assert collect([files((folder / "a #1?.png").as_uri())], folder).facts[0].origin == "a #1?.png"
+    elsewhere = folder / "elsewhere"
+    assert collect([files(f"{address}/val/c/*.png")], elsewhere).facts[0].origin == ".../c/0.png"
+    assert f"there is no folder {folder}/vla" in str(refused(files(f"{address}/vla/*.png"), base=folder))
+
+
+@pytest.mark.parametrize("address", ["http://", "s3:///", "file://"])
+def test_an_address_of_nothing_is_told(folder: Path, address: str) -> None:
+    section = {"kind": "files", "images": address}
+    with pytest.raises(ConfigError, match=rf"'{address}' names no file; write all of the address, such as https://"):
+        config.from_dict({"name": "n", "model": {"kind": "keras", "path": "m"}, "probes": [section]}, folder)
+
+
+def test_an_address_in_a_table_that_cannot_be_asked_for_is_named(folder: Path) -> None:
+    (folder / "t.csv").write_text("image\nmemry://a/b.png\n")
+    error = refused(CsvProbes(kind="csv", path="t.csv"), base=folder)
+    assert str(error) == "probes[0].path: t.csv: memry://a/b.png begins with memry://, of which nothing is known"
+    error = refused(files("val/c/0.png", masks="memry://{stem}.png"), base=folder)
+    assert str(error) == "probes[0].masks: memry://0.png begins with memry://, of which nothing is known"
+    (folder / "t.csv").write_text("image\nhttp://\n")
+    error = refused(CsvProbes(kind="csv", path="t.csv"), base=folder)
+    assert str(error) == "probes[0].path: t.csv: http:// names no file"
 
 
 words = st.text("abcXYZ019._~-", min_size=1, max_size=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,34 @@ def test_all_files_that_are_missing_are_named_up_to_a_limit_before_anything_is_d
     error = refused(csv, folder, f"image,mask\n0.png,masks/0.png\n1.png,masks/none.png\n{lost}", mask="mask")
     text = str(error)
     assert text.startswith("16 problems with the probes:\n")
-    assert "data/val.csv names data/lost0.png, and there is no such file" in text
+    assert "path: data/val.csv:4: names data/lost0.png, and there is no such file" in text
     assert "data/lost11.png" in text
     assert "data/lost12.png" not in text
     assert text.endswith("and 4 more")
     assert "no picture" not in text
     few = str(refused(csv, folder, "image,mask\nlost.png,\n1.png,masks/none.png\n", mask="mask"))
-    assert "probes[0].mask: data/1.png has no mask: there is no file data/masks/none.png" in few
-    assert "data/lost.png" in few
+    assert "mask: data/val.csv:3: data/1.png has no mask: there is no file data/masks/none.png" in few
+    assert "path: data/val.csv:2: names data/lost.png, and there is no such file" in few
+
+
+def test_a_file_that_is_missing_is_told_by_the_first_row_that_names_it(folder: Path) -> None:
+    rows = {"image": ["0.png", "1.png", "lost.png", "2.png"], "mask": ["masks/0.png", "masks/none.png"] * 2}
+    text = str(refused(from_parquet, folder, rows, mask="mask"))
+    assert "path: data/val.parquet row 3: names data/lost.png, and there is no such file" in text
+    assert "mask: data/val.parquet row 2: data/1.png has no mask: there is no file data/masks/none.png" in text
+    assert text.startswith("2 problems")
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(folder: Path) -> None:
+    error = refused(csv, folder, "image\n0.png\nmasks\n")
+    assert str(error) == "probes[0].path: data/val.csv:3: names data/masks, which is a folder"
+    assert error.fix == "name a file in it"
+    error = refused(csv, folder, "image,mask\n0.png,masks\n", mask="mask")
+    assert str(error) == "probes[0].mask: data/val.csv:2: data/0.png has no mask: data/masks is a folder"
+    os.mkfifo(folder / "data/pipe.png")
+    error = refused(csv, folder, "image\npipe.png\n")
+    assert str(error) == "probes[0].path: data/val.csv:2: names data/pipe.png, which is no regular file"
+    assert csv(folder, "image\nmasks\n1.png\n", on_error="skip").notes == ("Left out: data/masks is a folder",)
 
 
 def test_missing_files_are_left_out_where_the_config_says_so(folder: Path) -> None:
@@ -172,11 +193,13 @@ def test_a_csv_that_cannot_be_read_says_where(folder: Path, text: bytes, complai
 def test_a_parquet_that_cannot_be_read_says_so(folder: Path) -> None:
     parquet.write_table(pa.table({"image": ["0.png"] * 1000}), folder / "whole.parquet")
     data = (folder / "whole.parquet").read_bytes()
-    for damaged in (b"", b"PAR1", data[: len(data) // 2], b"image\n0.png\n", data[:4] + bytes(40) + data[44:]):
+    cut, zeroed, no_text = data[: len(data) // 2], data[:4] + bytes(40) + data[44:], data.replace(b"0.png", b"\xff.png")
+    for damaged in (b"", b"PAR1", cut, b"image\n0.png\n", zeroed, no_text):
         (folder / "p.parquet").write_bytes(damaged)
         with pytest.raises(ProbeError, match=r"^probes\[0\]\.path: p\.parquet cannot be read as Parquet: ") as caught:
             collect([ParquetProbes(kind="parquet", path="p.parquet")], folder)
         assert "\n" not in str(caught.value)
+        assert caught.value.fix == "write it again, it is damaged"
     error = refused(from_parquet, folder, {"image": [{"bytes": b"", "path": "0.png"}]})
     assert "holds struct<bytes: binary, path: string>, not text" in str(error)
     assert "names no image" in str(refused(from_parquet, folder, {"image": pa.array([], pa.string())}))
@@ -186,7 +209,7 @@ def test_a_table_that_does_not_exist_is_named(folder: Path) -> None:
     error = refused(lambda folder: collect([CsvProbes(kind="csv", path="data/vla.csv")], folder), folder)
     assert str(error) == "probes[0].path: data/vla.csv cannot be opened: No such file or directory"
     error = refused(lambda folder: collect([CsvProbes(kind="csv", path="data")], folder), folder)
-    assert str(error) == "probes[0].path: data is no regular file"
+    assert str(error) == "probes[0].path: data is a folder"
 
 
 def test_a_table_is_recorded_as_an_input_with_its_own_hash(folder: Path) -> None:

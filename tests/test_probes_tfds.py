@@ -101,6 +101,13 @@ def test_a_data_set_that_is_not_prepared_says_how_to_prepare_it(sets: Path) -> N
     assert "1.2.0" not in str(refused(sets, name=f"{NAME}:9.9.9"))
 
 
+@pytest.mark.parametrize("name", ["../x", "pictures:9", "two words", "-x", "/"])
+def test_a_name_that_is_none_says_how_names_look(sets: Path, name: str) -> None:
+    error = refused(sets, name=name)
+    assert str(error) == f"probes[0].name: {name!r} is no name of a data set"
+    assert error.fix == "write name, name/config or name:version, as in oxford_iiit_pet:4.0.0"
+
+
 def test_a_feature_that_is_not_there_or_of_another_kind_is_met_with_those_that_are(sets: Path) -> None:
     error = refused(sets, image="images")
     assert str(error).startswith("probes[0].image: the data set has no feature 'images'; it has ")

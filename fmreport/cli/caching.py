@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from fmreport.cli.console import app, out
+from fmreport.cli.console import app, escape, out
 from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 MEGABYTE = 1e6
+MOST = 1e12
+"""Days, or megabytes, that an option can say: beyond them, and for what is no number, nothing can be meant."""
+NOT_WHOLE = ("(not whole)", "", "")
+"""What stands in the place of run, model and measure where a file is damaged, left half written, or not ours."""
 
 cache = typer.Typer(help="List and prune the finished shards that `run --cache DIR` keeps.", no_args_is_help=True)
 app.add_typer(cache, name="cache")
@@ -33,10 +36,10 @@ class _Group:
     bytes: int = 0
     used: float = 0.0
 
-    def add(self, entry: Entry) -> None:
-        """One more file."""
+    def add(self, entry: Entry, images: int) -> None:
+        """One more file, of so many images."""
         self.files += 1
-        self.images += int(entry.told.get("images", 0))
+        self.images += images
         self.bytes += entry.bytes
         self.used = max(self.used, entry.used)
 
@@ -52,10 +55,9 @@ def listed(folder: Folder) -> None:
     groups: dict[tuple[str, str, str], _Group] = {}
     whole = _Group()
     for entry in Cache(folder).entries():
-        named = (str(entry.told.get(name, "")) for name in ("name", "model", "piece"))
-        key = tuple(named) if entry.told else ("(not whole)", "", "")
-        groups.setdefault((key[0], key[1], key[2]), _Group()).add(entry)
-        whole.add(entry)
+        key, images = _told(entry) or (NOT_WHOLE, 0)
+        groups.setdefault(key, _Group()).add(entry, images)
+        whole.add(entry, images)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "model", "measure", "shards", "images", "MB", "last used"):
         table.add_column(title, justify="right" if title in ("shards", "images", "MB") else "left")
@@ -72,11 +74,11 @@ def listed(folder: Folder) -> None:
 def prune(
     folder: Folder,
     days: Annotated[
-        float | None, typer.Option(metavar="N", help="Remove what no run has used for N days; 0: all.", min=0)
+        float | None, typer.Option(metavar="N", help="Remove what no run has used for N days; 0: all.")
     ] = None,
     megabytes: Annotated[
         float | None,
-        typer.Option("--mb", metavar="N", help="Remove what was used longest ago, until N MB are left.", min=0),
+        typer.Option("--mb", metavar="N", help="Remove what was used longest ago, until N MB are left."),
     ] = None,
 ) -> None:
     """Remove finished shards from DIR, and what was left of runs that were stopped."""
@@ -84,9 +86,21 @@ def prune(
 
     if days is None and megabytes is None:
         raise FmreportError("nothing says what is to go", fix="give --days N, --mb N or both; --days 0 removes all")
+    for option, given in (("--days", days), ("--mb", megabytes)):
+        if given is not None and not 0 <= given <= MOST:
+            said = f"{option} {given:g}: expected a number from 0 to {MOST:g}"
+            raise FmreportError(said, fix=f"write it as {option} 30")
     before = None if days is None else time.time() - days * DAY
     gone = Cache(folder).prune(before=before, most=None if megabytes is None else round(megabytes * MEGABYTE))
     out.print(f"removed {_files(len(gone))}, {_megabytes(sum(entry.bytes for entry in gone))} MB")
+
+
+def _told(entry: Entry) -> tuple[tuple[str, str, str], int] | None:
+    """Of run, model and measure the names, and how many images; None where the file does not say them as ours do."""
+    match entry.told:
+        case {"name": str(name), "model": str(model), "piece": str(piece), "images": int(images)} if images >= 0:
+            return (name, model, piece), images
+    return None
 
 
 def _files(count: int) -> str:

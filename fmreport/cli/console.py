@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 
 from fmreport.dates import build_date
 from fmreport.errors import FmreportError
+from fmreport.printable import printable, shortened
 
 if TYPE_CHECKING:
     from fmreport.extract import Advance
@@ -43,6 +44,12 @@ out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(file=_own_stderr(), highlight=False, soft_wrap=True, emoji=False)
 
 INTERRUPTED = 130
+
+
+def escape(text: str) -> str:
+    """Text that others wrote, as the consoles take it: no markup, and nothing that commands a terminal."""
+    return markup.escape(printable(text, but="\n"))
+
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that `run` wrote.", show_default=False)]
@@ -81,9 +88,8 @@ def main() -> None:
 
 
 def _stop(message: str, fix: str) -> None:
-    message = message.encode("utf-8", "backslashreplace").decode("utf-8")
-    err.print(f"[bold red]error:[/] {escape(message)}")
-    err.print(f"[bold]next:[/] {escape(fix)}")
+    err.print(f"[bold red]error:[/] {escape(shortened(message))}")
+    err.print(f"[bold]next:[/] {escape(shortened(fix))}")
     sys.exit(2)
 
 
@@ -114,4 +120,4 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line above the bars."""
-        err.print(f"[yellow]note[/] {escape(text)}")
+        err.print(f"[yellow]note[/] {escape(shortened(text))}")

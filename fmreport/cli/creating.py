@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from fmreport.cli.console import ConfigFile, Overrides, Progress, RunFolder, app, err, out
+from fmreport.cli.console import ConfigFile, Overrides, Progress, RunFolder, app, err, escape, out
 from fmreport.errors import FmreportError
 
 if TYPE_CHECKING:

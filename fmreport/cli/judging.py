@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from fmreport.cli.console import Progress, RunFolder, app, err, out
+from fmreport.cli.console import Progress, RunFolder, app, err, escape, out
+from fmreport.printable import printable
 
 if TYPE_CHECKING:
     from fmreport.compare.comparison import Comparison
@@ -171,8 +171,8 @@ def tell(judgement: Judgement, *, junit: Path | None = None, summary: Path | Non
         told = f"{words.of_limit(outcome.limit)}: {words.of_outcome(outcome)}"
         out.print(f"  [{colours[state]}]{state:<8}[/] {escape(told)}")
     for note in judgement.notes:
-        out.print(f"  [yellow]note[/] {escape(words.printable(note))}")
+        out.print(f"  [yellow]note[/] {escape(printable(note))}")
     compared = f", compared with {judgement.baseline}" if judgement.baseline else ""
-    out.print(f"[bold]{escape(words.printable(judgement.run))}[/]: {words.verdict(judgement)}{escape(compared)}")
+    out.print(f"[bold]{escape(printable(judgement.run))}[/]: {words.verdict(judgement)}{escape(compared)}")
     if judgement.breached:
         raise typer.Exit(1)

@@ -31,7 +31,7 @@ DATE = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$"
 DOI = r"^10\.\d{4,9}/\S+$"
 FILE = "file://"
 WITH_STEM = r"\{stem\}"
-ADDRESS = r"^(auto|local|[^\s:/]+:\d{1,5}|ray://[^\s:/]+:\d{1,5})$"
+ADDRESS = r"^(auto|local|(ray://)?[^\s:/]+:[0-9]{1,5})$"
 PARENT = r"^\{parent\}$"
 
 PATTERNS = {

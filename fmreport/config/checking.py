@@ -99,7 +99,7 @@ def _path(error: ErrorDetails, data: object) -> Where:
     """The path in the user's data, from pydantic's own."""
     loc = error["loc"]
     # Behind a section that has kinds, pydantic puts the kind.
-    kind_at = {"model": 1, "probes": 2}.get(str(loc[0])) if loc else None
+    kind_at = {"engine": 1, "model": 1, "probes": 2}.get(str(loc[0])) if loc else None
     path = tuple(step for number, step in enumerate(loc) if number != kind_at)
     # Positions that nobody wrote: a single number that stands for a list, the end of a list that is too short.
     while path and isinstance(path[-1], int) and value_at(data, path) is NOTHING:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from fmreport.config.base import ADDRESS, Positive, Section
+
+PORTS = range(1, 65536)
+
+
+def _of_a_cluster(text: str) -> str:
+    if text.startswith("ray://"):
+        raise ValueError("Ray Client (ray://) is not used here; write auto, or the cluster's own host:port")
+    host, colon, port = text.rpartition(":")
+    if colon and int(port) not in PORTS:
+        raise ValueError(f"expected a port from 1 to 65535 behind {host}:, found {port}")
+    return text
 
 
 class LocalEngine(Section):
@@ -19,7 +30,7 @@ class RayEngine(Section):
     """Workers of a Ray cluster."""
 
     kind: Literal["ray"] = Field(description="workers of a Ray cluster; needs the extra fmreport[ray]")
-    address: Annotated[str, Field(pattern=ADDRESS)] = Field(
+    address: Annotated[str, Field(pattern=ADDRESS), AfterValidator(_of_a_cluster)] = Field(
         default="local", description="local (a cluster of its own, here), auto (the one that runs here) or host:port"
     )
     workers: Positive = Field(default=1, description="how many workers open the model")

@@ -27,6 +27,8 @@ def _portable_place(text: str, info: SerializationInfo) -> str:
 def _one_address(text: str) -> str:
     if "::" in text and "://" in text:
         raise ValueError("expected one address, found several, chained by ::")
+    if "://" in text and not text.partition("://")[2].strip("/"):
+        raise ValueError(f"{text!r} names no file; write all of the address, such as https://host/cat.jpg")
     return text
 
 

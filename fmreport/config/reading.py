@@ -188,8 +188,8 @@ class _Reader:
 
     def _scalar(self, node: ScalarNode, kind: str, path: Where) -> Any:
         text: str = node.value
-        if not _encodable(text):
-            return self.document.refuse(path, "not valid text: half of a surrogate pair")
+        if reason := _unfit(text):
+            return self.document.refuse(path, reason)
         if kind in ("str", "value", "merge"):
             return text
         if kind == "null":
@@ -214,19 +214,20 @@ def _plain(value: object, path: Where, document: Document) -> Any:
         raise document.endless(path)
     if isinstance(value, Mapping):
         for key in value:
-            if not isinstance(key, str) or not _encodable(key):
+            if not isinstance(key, str) or _unfit(key):
                 document.problems.append(Problem(document.place(path), path, f"a key must be text, not {key!r}"))
         return {
             key: _plain(each, (*path, key), document)
             for key, each in value.items()
-            if isinstance(key, str) and _encodable(key)
+            if isinstance(key, str) and not _unfit(key)
         }
     if isinstance(value, list | tuple):
         return [_plain(each, (*path, number), document) for number, each in enumerate(value)]
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
-        return value if _encodable(value) else document.refuse(path, "not valid text: half of a surrogate pair")
+        reason = _unfit(value)
+        return document.refuse(path, reason) if reason else value
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -238,8 +239,12 @@ def _plain(value: object, path: Where, document: Document) -> Any:
     return document.refuse(path, f"a config cannot hold a value of type {type(value).__name__}")
 
 
-def _encodable(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _unfit(text: str) -> str:
+    """Why no setting can be this text; empty where one can."""
+    if "\0" in text:
+        return "not valid text: the character NUL, which no name of a file can hold"
+    half = any("\ud800" <= letter <= "\udfff" for letter in text)
+    return "not valid text: half of a surrogate pair" if half else ""
 
 
 def _short(text: str) -> str:

@@ -75,7 +75,7 @@ def _join(section: RayEngine, where: str) -> None:
 
 def _check_answers(address: str, where: str) -> None:
     """Raises where nobody answers: Ray itself tries for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=ANSWERS).close()
     except (OSError, OverflowError) as error:

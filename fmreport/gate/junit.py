@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 from fmreport.gate import words
 from fmreport.gate.judging import Judgement, Outcome
+from fmreport.printable import printable
 
 MOST = 20
 """Taps of one limit that have a test case."""
@@ -18,12 +19,12 @@ def junit(judgement: Judgement) -> bytes:
     for case in cases:
         for child in case:
             counts["failures" if child.tag == "failure" else "skipped"] += 1
-    name = f"fmreport gate: {words.printable(judgement.run)}"
+    name = f"fmreport gate: {printable(judgement.run)}"
     suite = ET.Element("testsuite", {"name": name, **{key: str(count) for key, count in counts.items()}})
     suite.extend(cases)
-    said = [words.printable(note) for note in judgement.notes]
+    said = [printable(note) for note in judgement.notes]
     if judgement.baseline:
-        said.insert(0, f"baseline: {words.printable(judgement.baseline)}")
+        said.insert(0, f"baseline: {printable(judgement.baseline)}")
     if said:
         ET.SubElement(suite, "system-out").text = "\n".join(said)
     suites = ET.Element("testsuites")
@@ -37,7 +38,7 @@ def _cases(outcome: Outcome) -> list[ET.Element]:
     limit = outcome.limit
     whole = ET.Element("testcase", {"classname": f"gate.{limit.kind}", "name": words.of_limit(limit)})
     if outcome.skipped:
-        ET.SubElement(whole, "skipped", {"message": words.printable(outcome.skipped)})
+        ET.SubElement(whole, "skipped", {"message": printable(outcome.skipped)})
     if not outcome.breaches:
         return [whole]
     ET.SubElement(whole, "failure", {"type": limit.kind, "message": words.of_outcome(outcome)})
@@ -48,7 +49,7 @@ def _taps(outcome: Outcome) -> list[ET.Element]:
     limit, made = outcome.limit, []
     for reading in outcome.breaches[:MOST]:
         if reading.tap:
-            attributes = {"classname": f"gate.{limit.kind}.{limit.quantity}", "name": words.printable(reading.tap)}
+            attributes = {"classname": f"gate.{limit.kind}.{limit.quantity}", "name": printable(reading.tap)}
             case = ET.Element("testcase", attributes)
             message = f"{words.of_reading(reading, limit)}; limit: {words.of_limit(limit)}"
             ET.SubElement(case, "failure", {"type": limit.kind, "message": message})

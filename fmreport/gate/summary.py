@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fmreport.gate import words
 from fmreport.gate.judging import Judgement, Outcome
+from fmreport.printable import printable
 
 MOST = 20
 """Taps of one limit that are listed."""
@@ -49,5 +50,5 @@ def _taps(outcome: Outcome) -> Iterator[str]:
 
 def literal(text: str) -> str:
     """Text that Markdown and HTML take as it is: every mark of ASCII as a reference to its character."""
-    shown = words.printable(text)
+    shown = printable(text)
     return "".join(each if each.isalnum() or each == " " or ord(each) > 127 else f"&#{ord(each)};" for each in shown)

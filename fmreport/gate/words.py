@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fmreport.gate.judging import Judgement, Outcome, Reading
 from fmreport.gate.limits import MAX_CHANGE, Limit
+from fmreport.printable import printable
 from fmreport.quantities import BEST, QUANTITIES, RUN
 from fmreport.report.wording import plural
 
@@ -74,8 +75,3 @@ def figure(value: float, *, beside: float | None = None) -> str:
 def exact(value: float) -> str:
     """A number with all of its digits."""
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def printable(text: str) -> str:
-    """Text in which every character is seen: those that are not, or that turn others around, as their escapes."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

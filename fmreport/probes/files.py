@@ -16,7 +16,7 @@ from fmreport.errors import ProbeError
 from fmreport.probes import remote
 from fmreport.probes.listing import Listing
 from fmreport.probes.masks import Meaning
-from fmreport.probes.places import File, absolute, missing, placed, split
+from fmreport.probes.places import File, absolute, missing, placed, split, unaddressed
 from fmreport.probes.probeset import ProbeFile
 
 
@@ -42,7 +42,10 @@ def without_masks(setting: str, probes: Iterable[ProbeFile]) -> list[ProbeError]
     for probe in probes:
         if isinstance(probe.mask, File):
             masked.setdefault(probe.mask, probe)
-    errors = [masked[file].no_mask() for file in missing(masked)]
+    try:
+        errors = [masked[file].no_mask() for file in missing(masked)]
+    except ProbeError as error:
+        errors = [error]
     return [ProbeError(f"{setting}: {error}", fix=error.fix) for error in errors]
 
 
@@ -53,7 +56,7 @@ def matching(patterns: Sequence[str], base: Path) -> list[tuple[File, str]]:
     names a pattern that matches nothing.
     """
     found: dict[File, str] = {}
-    for pattern in patterns:
+    for pattern in map(unaddressed, patterns):
         elsewhere = bool(scheme(pattern))
         here = _elsewhere(pattern) if elsewhere else [File(path) for path in _match(pattern, base)]
         if not here:
@@ -69,7 +72,7 @@ class Origins:
 
     def __init__(self, base: Path, pattern: str) -> None:
         """`base` is the config's folder, `pattern` what the config says."""
-        self._base, self._pattern = Path(absolute(base)), pattern
+        self._base, self._pattern = Path(absolute(base)), unaddressed(pattern)
         self._of_folder = cache(self._folder)
 
     def of(self, file: File) -> str:
@@ -96,7 +99,7 @@ class _Masks:
     """Where the masks of images lie."""
 
     def __init__(self, pattern: str, base: Path) -> None:
-        self._pattern, self._base, self._origins = pattern, base, Origins(base, pattern)
+        self._pattern, self._base, self._origins = unaddressed(pattern), base, Origins(base, pattern)
 
     def of(self, image: File, origin: str) -> tuple[File, str]:
         """An image's mask, and what it is called."""
@@ -143,9 +146,9 @@ def _nothing_elsewhere(pattern: str) -> ProbeError:
 
 def _nothing(pattern: str, base: Path) -> ProbeError:
     folder, what = _fixed(pattern, base), f"images: no file matches {pattern!r}"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path's own raises where a name is too long
         return ProbeError(f"{what}: there is no folder {folder}", fix="mend the path")
-    if (base / pattern).is_dir():
+    if os.path.isdir(base / pattern):  # noqa: PTH112
         return ProbeError(f"{what}: it is a folder", fix=f"write {pattern.rstrip('/')}/*.jpg")
     kinds = Counter(entry.suffix or entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     holds = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())[:6]) or "nothing"

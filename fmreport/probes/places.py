@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from fmreport.config.addresses import WEB, scheme, unsigned
@@ -22,6 +21,10 @@ from fmreport.probes.pool import ordered
 Opened = io.BufferedReader | io.BytesIO
 THREADS = 16
 """Files elsewhere that are asked for at once: each takes a journey, and no processor."""
+
+FOLDER, SPECIAL = "a folder", "no regular file"
+INSTEAD = {FOLDER: "name a file in it", SPECIAL: "name a file; a pipe or a device holds no image"}
+"""What may stand where a file should, and the next step."""
 
 
 class Place(Protocol):
@@ -75,14 +78,19 @@ class File:
         """The opened file; one from elsewhere is in memory as a whole."""
         if not self.here:
             return remote.read(self.address)
-        path = Path(self.address)
-        if path.exists() and not path.is_file():
-            raise ProbeError("is no regular file", fix="name image files; a pipe or a device holds no image")
-        return path.open("rb")
+        if kind := self.instead():
+            raise ProbeError(f"is {kind}", fix=INSTEAD[kind])
+        return Path(self.address).open("rb")
 
     def exists(self) -> bool:
         """Whether there is such a file."""
         return os.path.isfile(self.address) if self.here else remote.exists(self.address)  # noqa: PTH113
+
+    def instead(self) -> str:
+        """What stands in its place and is no file, a key of `INSTEAD`; empty where nothing does, and elsewhere."""
+        if not self.here or os.path.isfile(self.address) or not os.path.exists(self.address):  # noqa: PTH110, PTH113
+            return ""
+        return FOLDER if os.path.isdir(self.address) else SPECIAL  # noqa: PTH112
 
     def beside(self, text: str) -> File:
         """The file that `text` means in this one's folder: an address or an absolute path, or one from there.
@@ -109,10 +117,18 @@ class File:
 
 def placed(text: str, base: Path | str) -> File:
     """The file that a text of the config means; paths count from `base`."""
-    if text.startswith(FILE):
-        return File(absolute(url2pathname(urlsplit(text).path)))
+    text = unaddressed(text)
     # A Path takes ten times as long, and a table may name very many.
     return File(text) if scheme(text) else File(absolute(os.path.join(base, text)))  # noqa: PTH118
+
+
+def unaddressed(text: str) -> str:
+    """The path that a `file://` address means; any other text as it stands."""
+    if not text.startswith(FILE):
+        return text
+    # Behind the host, which may be left out; ? and # have no meaning of their own here, but in a glob they may.
+    _, slash, path = text.removeprefix(FILE).partition("/")
+    return url2pathname(slash + path)
 
 
 def absolute(path: Path | str) -> str:
@@ -135,7 +151,14 @@ def digest(handle: Opened) -> tuple[str, int]:
 
 
 def missing(files: Iterable[File]) -> list[File]:
-    """Those that do not exist, in their order."""
+    """Those that do not exist, in their order. A `ProbeError` names one of which it cannot be told."""
     each = list(files)
-    far = iter(ordered(File.exists, (file for file in each if not file.here), threads=THREADS, ahead=4 * THREADS))
+    far = iter(ordered(_exists, (file for file in each if not file.here), threads=THREADS, ahead=4 * THREADS))
     return [file for file in each if not (file.exists() if file.here else next(far))]
+
+
+def _exists(file: File) -> bool:
+    try:
+        return file.exists()
+    except ProbeError as error:
+        raise ProbeError(f"{file.path} {error}", fix=error.fix) from error

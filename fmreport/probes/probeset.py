@@ -15,7 +15,7 @@ from fmreport.facts import ProbeFact
 from fmreport.media_types import UNKNOWN
 from fmreport.probes.masks import Meaning, found
 from fmreport.probes.outlines import Outline
-from fmreport.probes.places import Place, digest
+from fmreport.probes.places import File, Place, digest
 from fmreport.probes.reading import Decoder, decode_image, decode_levels
 from fmreport.records import Probe
 
@@ -43,9 +43,10 @@ class ProbeFile:
 
         Raises `ProbeError`, which names the file, for whatever makes the image or its mask unusable.
         """
-        if not self.origin.isprintable():
-            # Bytes that are no UTF-8, or control characters, which neither the tables nor the report could hold.
-            raise ProbeError(f"{self.origin!a} has a name that cannot be printed", fix="rename the file")
+        for each in (self.origin, self.mask_origin):
+            if not each.isprintable():
+                # Bytes that are no UTF-8, or control characters, which neither the tables nor the report could hold.
+                raise ProbeError(f"{each!a} has a name that cannot be printed", fix="rename the file")
         image, sha256, size = _decoded(self.place, self.origin, decode_image)
         height, width = image.shape[:2]
         kind, group = self.place.media_type, self.group if isinstance(self.group, str) else self.group()
@@ -79,11 +80,10 @@ class ProbeFile:
             raise
 
     def no_mask(self) -> ProbeError:
-        """The error for an image whose mask does not exist."""
-        return ProbeError(
-            f"{self.origin} has no mask: there is no file {self.mask_origin}",
-            fix="add the mask, or mend what names it",
-        )
+        """The error for an image whose mask does not exist, or is no file."""
+        kind = self.mask.instead() if isinstance(self.mask, File) else ""
+        said = f"{self.mask_origin} is {kind}" if kind else f"there is no file {self.mask_origin}"
+        return ProbeError(f"{self.origin} has no mask: {said}", fix="add the mask, or mend what names it")
 
     def _same_size(self, mask: tuple[int, ...], image: tuple[int, int]) -> None:
         if mask == image:

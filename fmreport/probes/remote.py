@@ -58,6 +58,8 @@ def _system(address: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
     kind = scheme(address)
+    if not address.partition("://")[2].strip("/"):
+        raise ProbeError("names no file", fix="write all of the address, such as https://host/cat.jpg")
     try:
         system, path = url_to_fs(address)
     except ImportError as error:

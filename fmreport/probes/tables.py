@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 from fmreport.config.probes import CsvProbes, ParquetProbes, TableProbes
 from fmreport.errors import ProbeError, nearest
-from fmreport.probes.files import Origins, meaning_of, without_masks
+from fmreport.probes.files import Origins, meaning_of
 from fmreport.probes.listing import Listing
-from fmreport.probes.places import File, missing, placed
+from fmreport.probes.places import INSTEAD, File, missing, placed
 from fmreport.probes.probeset import ProbeFile
 
 _NAMED = 12
@@ -73,10 +73,11 @@ def _listed(source: TableProbes, base: Path, reader: Reader) -> Listing:
         raise ProbeError(f"path: {called} names no image", fix="give it a row for each image")
     found, problems = _Rows(source, base, table, called).probes(rows)
     if source.on_error == "stop":
-        images = {probe.place: probe.origin for probe in found if isinstance(probe.place, File)}
-        problems += [_absent(called, images[file]) for file in missing(images)]
-        problems += without_masks("mask", found)
-    return Listing(tuple(found), tuple(problems))
+        try:
+            problems += _absent(called, found)
+        except ProbeError as error:
+            problems.append(ProbeError(f"path: {called}: {error}", fix=error.fix))
+    return Listing(tuple(probe for _, probe in found), tuple(problems))
 
 
 def _joined(reason: str) -> str:
@@ -84,9 +85,25 @@ def _joined(reason: str) -> str:
     return reason if reason.startswith(":") else f" {reason}"
 
 
-def _absent(called: str, image: str) -> ProbeError:
-    fix = "mend the table, whose paths count from its own folder, or leave it out: on_error: skip"
-    return ProbeError(f"path: {called} names {image}, and there is no such file", fix=fix)
+def _absent(called: str, found: Sequence[tuple[Row, ProbeFile]]) -> list[ProbeError]:
+    """An error for each image, and for each mask, that is no file: by the first row that names it."""
+    images, masks = dict[File, tuple[Row, ProbeFile]](), dict[File, tuple[Row, ProbeFile]]()
+    for row, probe in found:
+        for files, place in ((images, probe.place), (masks, probe.mask)):
+            if isinstance(place, File):
+                files.setdefault(place, (row, probe))
+    errors = []
+    for file in missing(images):
+        row, probe = images[file]
+        kind = file.instead()
+        said = f"which is {kind}" if kind else "and there is no such file"
+        fix = "mend the table, whose paths count from its own folder, or leave it out: on_error: skip"
+        errors.append(ProbeError(f"path: {called}{row.at}: names {probe.origin}, {said}", fix=INSTEAD.get(kind, fix)))
+    for file in missing(masks):
+        row, probe = masks[file]
+        error = probe.no_mask()
+        errors.append(ProbeError(f"mask: {called}{row.at}: {error}", fix=error.fix))
+    return errors
 
 
 class _Rows:
@@ -98,8 +115,8 @@ class _Rows:
         self._origins = Origins(base, source.path)
         self._masks: dict[str, tuple[File, str]] = {}
 
-    def probes(self, rows: Sequence[Row]) -> tuple[list[ProbeFile], list[ProbeError]]:
-        """The probes, each image once, and what is wrong with rows."""
+    def probes(self, rows: Sequence[Row]) -> tuple[list[tuple[Row, ProbeFile]], list[ProbeError]]:
+        """The probes with their rows, each image once, and what is wrong with rows."""
         found: dict[str, tuple[Row, ProbeFile]] = {}
         problems = []
         for row in rows:
@@ -111,7 +128,7 @@ class _Rows:
                     raise ProbeError(said, fix="name each image once")
             except ProbeError as error:
                 problems.append(ProbeError(f"path: {self._called}{row.at}: {error}", fix=error.fix))
-        return [probe for _, probe in found.values()], problems
+        return list(found.values()), problems
 
     def _probe(self, row: Row) -> ProbeFile:
         if not row.image:
@@ -169,7 +186,7 @@ def _parquet_rows(handle: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:
             for image, mask, group in zip(*cells, strict=True):
                 number += 1
                 yield Row(f" row {number}", image, mask, group)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ProbeError(f"cannot be read as Parquet: {reason}", fix="write it again, it is damaged") from error
 

@@ -142,12 +142,17 @@ def listed(source: TfdsProbes, base: Path) -> Listing:
 def _builder(source: TfdsProbes, base: Path) -> Any:
     """What TensorFlow Datasets knows of a prepared data set, from its files alone: no code of the data set runs."""
     try:
-        from tensorflow_datasets.core import read_only_builder, registered
+        from tensorflow_datasets.core import naming, read_only_builder, registered
     except ImportError as error:
         message = f"kind: tfds takes TensorFlow Datasets, which cannot be imported: {error}"
         raise ProbeError(message, fix="pip install 'fmreport[tfds]'") from error
     if source.data_dir and scheme(source.data_dir):
         raise ProbeError(f"data_dir: {unsigned(source.data_dir)} lies elsewhere", fix="name a folder of this machine")
+    try:
+        naming.parse_builder_name_kwargs(source.name)
+    except ValueError as error:
+        message = f"name: {source.name!r} is no name of a data set"
+        raise ProbeError(message, fix="write name, name/config or name:version, as in oxford_iiit_pet:4.0.0") from error
     folder = str(base / source.data_dir) if source.data_dir else None
     try:
         return read_only_builder.builder_from_files(source.name, data_dir=folder)
