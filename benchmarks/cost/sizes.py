@@ -88,8 +88,8 @@ def by_kind(taps: Sequence[Shape], part: Part) -> dict[str, int]:
     for tap in taps:
         made["rows"] += NUMBER * number.rows * part.images
         made["bins"] += NUMBER * number.bins * BINS
-        # Twice: of all images, and of those whose maps are not shown.
-        made["channels"] += 2 * NUMBER * number.channel * tap.channels
+        # Those of images whose maps are not shown are the same, but in the few shards that hold one that is.
+        made["channels"] += NUMBER * number.channel * tap.channels
         made["groups"] += NUMBER * per_group(tap, part.masks) * part.groups
         made["whole"] += NUMBER * (1 + ROWS) * (tap.channels + 1)
         made["places"] += drawn(tap, taps, part)
