@@ -284,7 +284,8 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
 
     one_image = 100 * 150 * 3 * 4
     peak(6)
-    assert peak(60) - peak(6) < one_image
+    # How many are decoded at the same moment is chance; of 54 images more, none is kept.
+    assert peak(60) - peak(6) < 4 * one_image
 
 
 def test_memory_does_not_grow_with_the_number_of_problems(tmp_path: Path) -> None:
