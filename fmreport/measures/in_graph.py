@@ -1,4 +1,7 @@
-"""What keeps the graph of all measures of all taps small, where the backend builds one: each operation costs time."""
+"""What measures ask of a backend that builds a graph.
+
+That it stays small, as each operation costs time; and that it calls functions of NumPy that read its values in place.
+"""
 
 from __future__ import annotations
 
