@@ -43,8 +43,11 @@ def on_host(
     """What a function of NumPy arrays returns for a tensor, as tensors of such types and shapes."""
     import tensorflow as tf
 
-    made = tf.numpy_function(function, [tensor], [tf.as_dtype(dtype) for dtype in dtypes], stateful=False)
-    return [tf.ensure_shape(value, shape) for value, shape in zip(made, shapes, strict=True)]
+    made: Sequence[Any] = tf.numpy_function(function, [tensor], list(map(tf.as_dtype, dtypes)), stateful=False)
+    for value, shape in zip(made, shapes, strict=True):
+        # Told, and not checked each time: that takes as long as the call.
+        value.set_shape(shape)
+    return made
 
 
 def lies_on_host() -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
 from fmreport.sources.facts.graph_facts import GraphFacts
+from fmreport.sources.folding import Kept, folded
 from fmreport.sources.inputs import Inputs, Size
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Listing, Output
@@ -38,6 +39,7 @@ class TracedModel(ABC):
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
         self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs
         self.batch, self.image_input = inputs.batch, inputs.image
+        self._kept = Kept()
 
     @abstractmethod
     def _call(self, inputs: list[Any], layout: Layout, batch: int) -> Listing:
@@ -83,10 +85,12 @@ class TracedModel(ABC):
             return then({tap.name: made[tap.name].activations for tap in taps}, *others)
 
         function = self._traced(pick, size, batch, beside)
+        parts = folded(function, self.attributes)
 
         def run(*arrays: Any) -> T:
+            given = [tf.constant(array, tf.float32) for array in arrays]
             try:
-                made = function(*(tf.constant(array, tf.float32) for array in arrays))
+                made = function(*given) if parts is None else parts.rest(*given, *self._kept.of(parts))
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 raise OutOfMemoryError(
                     f"memory ran out for {batch} images of {size[0]} x {size[1]} at a time: {summary(error)}",
@@ -101,9 +105,15 @@ class TracedModel(ABC):
 
         return run
 
-    def randomised(self, seed: int) -> AbstractContextManager[None]:
+    @contextmanager
+    def randomised(self, seed: int) -> Iterator[None]:
         """Inside the context every weight holds its own entries in another order, which `seed` settles."""
-        return permuted(self._weights(), seed, self.identity.source)
+        # Forgotten after it too, even where it fails half-way.
+        with ExitStack() as after:
+            after.callback(self._kept.forget)
+            after.enter_context(permuted(self._weights(), seed, self.identity.source))
+            self._kept.forget()
+            yield
 
     def _traced(self, then: Callable[..., Any], size: Size, batch: int, beside: Sequence[tuple[int, ...]] = ()) -> Any:
         """The model's graph with `then`, as a function of images `(batch, H, W, C)` and of what stands beside them."""
