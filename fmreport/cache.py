@@ -48,7 +48,7 @@ class Entry:
     used: float
     """When it was last written or read, in seconds since 1970."""
     told: Mapping[str, Any]
-    """What it holds, in words; empty of a file that is not whole."""
+    """What it holds, in words, as `Cache.put` was told; empty of a file that is not whole, or not ours."""
 
 
 class Cache:
@@ -96,7 +96,7 @@ class Cache:
         return _unpacked(body)
 
     def put(self, key: str, arrays: Arrays, told: Mapping[str, Any]) -> None:
-        """Writes a file; `told` says in words what it holds."""
+        """Writes a file; `told` says whose it is and what it holds: `name`, `model`, `piece`, and how many `images`."""
         body = _packed(arrays)
         header = {**told, "format": FORMAT, "key": key, "sha256": hashlib.sha256(body).hexdigest()}
         path = self.path(key)
@@ -158,7 +158,8 @@ def _entry(path: Path) -> Entry:
     told: Mapping[str, Any] = {}
     if path.suffix == SUFFIX:
         with suppress(DamagedError), path.open("rb") as file:
-            told = _header(file)
+            header = _header(file)
+            told = header if _is_ours(header) else {}
     return Entry(path, stat.st_size, stat.st_mtime, told)
 
 
@@ -171,6 +172,14 @@ def _header(file: BinaryIO) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DamagedError(file.name)
     return found
+
+
+def _is_ours(header: Mapping[str, Any]) -> bool:
+    """Whether it says what a file of ours is told."""
+    match header:
+        case {"name": str(), "model": str(), "piece": str(), "images": int(images)}:
+            return images >= 0
+    return False
 
 
 def _packed(arrays: Arrays) -> bytes:

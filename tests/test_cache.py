@@ -244,7 +244,7 @@ def test_pruning_takes_numbers_from_zero(tmp_path: Path, option: str, given: str
 
 
 @pytest.mark.parametrize("told", [{"images": "many"}, {"images": None}, {"images": -1}, {"name": ["run"]}], ids=str)
-def test_what_is_not_told_as_ours_is_listed_as_not_whole(tmp_path: Path, told: dict[str, Any]) -> None:
+def test_what_is_not_told_as_ours_is_not_whole(tmp_path: Path, told: dict[str, Any]) -> None:
     made = put(tmp_path)
     made.put(key_of("foreign", {}), ARRAYS, {**TOLD, **told})
     code, text = command("list", str(tmp_path))
@@ -252,3 +252,4 @@ def test_what_is_not_told_as_ours_is_listed_as_not_whole(tmp_path: Path, told: d
     (row,) = (line.split() for line in text.splitlines() if "(not whole)" in line)
     assert row[:4] == ["(not", "whole)", "1", "0"]
     assert "2 files" in text
+    assert [entry.path for entry in made.prune()] == [made.path(key_of("foreign", {}))]

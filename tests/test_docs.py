@@ -99,7 +99,9 @@ def test_every_kind_of_engine_has_an_example_that_loads(tmp_path: Path) -> None:
 
 def test_the_commands_that_look_after_a_cache_do_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Cache(Path("shards")).put(key_of("", {}), {"a": np.zeros(3)}, {"name": "my_model", "piece": "zeros"})
+    Cache(Path("shards")).put(
+        key_of("", {}), {"a": np.zeros(3)}, {"name": "my_model", "model": "m.keras", "piece": "zeros", "images": 1}
+    )
     text = "\n".join(text for language, text in CONFIGURATION if language == "sh")
     lines = re.findall(r"^fmreport (cache \w+ .*)$", text, re.MULTILINE)
     assert [line.split()[1] for line in lines] == ["list", "prune"]

@@ -55,7 +55,9 @@ def listed(folder: Folder) -> None:
     groups: dict[tuple[str, str, str], _Group] = {}
     whole = _Group()
     for entry in Cache(folder).entries():
-        key, images = _told(entry) or (NOT_WHOLE, 0)
+        told = entry.told
+        key = (told["name"], told["model"], told["piece"]) if told else NOT_WHOLE
+        images = told["images"] if told else 0
         groups.setdefault(key, _Group()).add(entry, images)
         whole.add(entry, images)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -93,14 +95,6 @@ def prune(
     before = None if days is None else time.time() - days * DAY
     gone = Cache(folder).prune(before=before, most=None if megabytes is None else round(megabytes * MEGABYTE))
     out.print(f"removed {_files(len(gone))}, {_megabytes(sum(entry.bytes for entry in gone))} MB")
-
-
-def _told(entry: Entry) -> tuple[tuple[str, str, str], int] | None:
-    """Of run, model and measure the names, and how many images; None where the file does not say them as ours do."""
-    match entry.told:
-        case {"name": str(name), "model": str(model), "piece": str(piece), "images": int(images)} if images >= 0:
-            return (name, model, piece), images
-    return None
 
 
 def _files(count: int) -> str:

@@ -23,7 +23,7 @@ from fmreport.records import IMAGE, Tap
 GROUPED = ("group", "whole", "place")
 """Kinds of sums that are kept of images with scenes alone."""
 
-TOGETHER = 16
+AT_ONCE = 16
 """Images whose rows are made at once: what that takes hardly grows with them."""
 
 
@@ -55,7 +55,7 @@ class Gathering:
         apart = {s.name for per in ("whole", "place") for s in sums(self._measures, per)}
         rows = {name: value for name, value in parts.items() if name not in apart}
         self._waiting.append(rows | merge(per_channel, parts, axis=1))
-        if sum(len(each["finite"]) for each in self._waiting) >= TOGETHER:
+        if sum(len(each["finite"]) for each in self._waiting) >= AT_ONCE:
             self._make_rows()
         for s in sums(self._measures, "bin"):
             if s.name in parts:
