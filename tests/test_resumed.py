@@ -144,6 +144,19 @@ def test_shards_that_are_damaged_are_named_and_computed_again(folder: Path, plac
     assert all(Cache(cache).holds(entry.path.stem) for entry in entries)
 
 
+def test_measures_that_are_computed_without_the_others_give_the_same_bytes(folder: Path, place: Path) -> None:
+    cache = place / "cache"
+    fmreport.run(place / "many.yaml", out=place / "reports", cache=cache)
+    # As a kill between two files leaves them: what shares its operations with others, and what is alone.
+    for lost in (("regions", "drawn", "readability"), ("readability",), ("signature", "pooled"), ("detail",)):
+        for entry in Cache(cache).entries():
+            if entry.told["piece"] in lost:
+                entry.path.unlink()
+        made = fmreport.run(place / "many.yaml", out=place / "reports", cache=cache, force=True).folder
+        assert shards(made) == (SHARDS, 0)
+        assert many_images.files(made) == many_images.files(folder / "whole/many/v1"), lost
+
+
 def test_more_probes_and_one_more_measure_compute_only_what_is_new(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

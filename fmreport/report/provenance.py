@@ -19,7 +19,11 @@ PRINTED = 100
 """Rows of a list of hashes on paper: of probes there may be millions, and the run's folder has them all."""
 WIDEST = 60
 """Letters in a line of the printed config."""
-SETTINGS = {"op_determinism": "deterministic kernels", "tensor_float_32": "TensorFloat-32"}
+SETTINGS = {
+    "op_determinism": "deterministic kernels",
+    "tensor_float_32": "TensorFloat-32",
+    "arithmetic_optimization": "rewriting of formulas",
+}
 """What decides how numbers are rounded, in words; environment variables stand as they are called."""
 SHORT = 12
 """Digits of a run's ID where it is only to be told from others."""

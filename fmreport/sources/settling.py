@@ -17,13 +17,17 @@ from fmreport.facts import Platform
 
 @contextmanager
 def deterministic(seed: int) -> Iterator[None]:
-    """Starts TensorFlow with deterministic kernels and float32 in full, which stay so as long as the process lives.
+    """Starts TensorFlow with deterministic kernels, float32 in full and sums left in their order, as long as it lives.
+
+    TensorFlow would write formulas anew, according to what else a graph holds: a measure alone would round otherwise
+    than among others, and a run that goes on where another ended would not have its bytes.
 
     Inside, weights of a model that comes without are drawn from `seed`, and layers without a name are numbered as in a
     new process. The generators of Python and NumPy go on afterwards as if nothing had been drawn.
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     tf.config.list_logical_devices()
     keras.utils.clear_session(free_memory=False)
     tf_keras.backend.reset_uids()
@@ -47,4 +51,5 @@ def platform() -> Platform:
     if devices:
         framework |= {name: str(build[name]) for name in ("cuda_version", "cudnn_version") if build.get(name)}
     # Settled above: a run that is made otherwise is not made here.
-    return here(framework, devices, {"op_determinism": "on", "tensor_float_32": "off"})
+    settings = {"op_determinism": "on", "tensor_float_32": "off", "arithmetic_optimization": "off"}
+    return here(framework, devices, settings)
