@@ -16,9 +16,11 @@ from in_browser import CHROMIUM
 # For `benchmarks`, which no installation has; behind all else, so that the fmreport that is installed is tested.
 sys.path.append(str(Path(__file__).parent.parent))
 
-# How long an example takes says more of the machine, which is shared, than of the code.
-settings.register_profile("shared_machine", parent=settings(), deadline=None)
-settings.load_profile("shared_machine")
+# How long an example takes says more of the machine, which is shared, than of the code; and what fails has to fail for
+# everyone. `--hypothesis-profile=exploring` draws other examples each time.
+settings.register_profile("exploring", parent=settings(), deadline=None)
+settings.register_profile("same_for_all", parent=settings(), deadline=None, derandomize=True)
+settings.load_profile("same_for_all")
 
 # Tests run in as many processes as there are cores: more threads would only get in each other's way.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

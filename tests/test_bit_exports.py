@@ -30,7 +30,7 @@ def test_every_format_gives_the_features_for_images_of_any_number_and_size(kind:
         assert differs_by(run(batch), reference(batch, drawn)["features"]) < 5e-5
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", EXPORTS)
 def test_every_format_gives_the_features_at_full_size(kind: str, tmp_path: Path) -> None:
     drawn, batch = weights(**FULL), images(2, 128, 128)
