@@ -131,7 +131,8 @@ def hostile_page(texts: list[str]) -> page.Page:
         notes=(note,),
         findings=(finding, *made.findings[1:]),
         keys=(page.KeyFigure("0.5", "of it", key), *made.keys[1:]),
-        facts=(page.Fact(fact, fact, code=True), page.Fact(fact, fact)),
+        # Their labels are words of ours.
+        facts=(page.Fact("source", fact, code=True), page.Fact("licence", fact)),
         photos=tuple(replace(photo, name=probe, alt=probe, note=probe) for photo in made.photos),
         taps=(tap,),
         contents=((tap.label, name),),
@@ -145,6 +146,7 @@ def hostile_page(texts: list[str]) -> page.Page:
 
 @given(st.lists(HOSTILE_TEXT, min_size=PLACES, max_size=PLACES))
 @example(["very_long_name" * 25 + "<script>", *[""] * (PLACES - 1)])
+@example([*[""] * 10, "very_long_name" * 45, *[""] * (PLACES - 11)])
 @settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_written_stands_in_the_pdf_as_text(texts: list[str]) -> None:
     marked = [f"Qa{number}x{text}x{number}Zq" for number, text in enumerate(texts)]
