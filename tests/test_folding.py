@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,9 +12,11 @@ import pytest
 import tensorflow as tf
 from permuting import drawn
 
-from fmreport.sources import Identity
+from fmreport import config
+from fmreport.sources import Identity, open_source
 from fmreport.sources.folding import MOST, WORTH, Folded, Kept, folded
 from fmreport.sources.keras_model import KerasModel
+from fmreport.sources.traced import TracedModel
 from fmreport.zoo.bit import bit
 
 WHO = Identity("test", "test.keras", "", "test", 0)
@@ -100,6 +103,18 @@ def test_equal_parts_of_the_same_weights_are_made_once(weight: Any) -> None:
     np.testing.assert_allclose(kept.of(one)[0].numpy(), -before, rtol=1e-5, atol=1e-6)
 
 
+def test_of_the_same_part_one_function_may_take_more_than_another(weight: Any) -> None:
+    def both(x: Any) -> Any:
+        made = standard(weight)
+        return tf.matmul(x, made) + tf.matmul(x, tf.square(made))
+
+    kept, x = Kept(), tf.constant(drawn(1, SIDE))
+    for network in (lambda x: tf.matmul(x, tf.square(standard(weight))), both):
+        parts = split(network)
+        assert parts is not None
+        np.testing.assert_array_equal(parts.rest(x, *kept.of(parts)), concrete(network)(x))
+
+
 def small_bit() -> keras.Model:
     return bit("R50x1", size=(32, 32))
 
@@ -132,3 +147,14 @@ def test_a_model_gives_the_same_bits_and_follows_its_weights(build: Callable[[],
         assert all((values != before[name]).any() for name, values in anew().items())
         tf.nest.map_structure(np.testing.assert_array_equal, tapped(images), anew())
     tf.nest.map_structure(np.testing.assert_array_equal, tapped(images), before)
+
+
+def test_functions_of_a_saved_model_share_what_they_make_of_its_weights(tmp_path: Path) -> None:
+    small_bit().export(tmp_path / "model", verbose=False)
+    data = {"name": "test", "model": {"kind": "savedmodel", "path": "model"}, "preprocess": {"size": [32, 32]}}
+    opened = open_source(config.from_dict({**data, "probes": [{"kind": "skimage", "names": ["cat"]}]}, tmp_path))
+    assert isinstance(opened, TracedModel)
+    taps = opened.inventory((32, 32))[1]
+    for chosen in (taps[-1:], taps[-2:-1]):
+        opened.tapped(chosen, lambda made: made, size=(32, 32), batch=1)(drawn(1, 32, 32, 3))
+    assert len(opened._kept._made) == 1

@@ -28,7 +28,7 @@ class Folded:
     """A function in two parts."""
 
     key: str
-    """The same for equal first parts of the same weights."""
+    """The same for equal first parts of the same weights, as long as these live."""
     first: Callable[[], Sequence[Any]]
     """What is made of weights alone."""
     rest: Callable[..., Any]
@@ -41,13 +41,14 @@ class Kept:
     """What first parts made of a model's weights, until these change."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Sequence[Any]] = {}
+        self._made: dict[str, tuple[Sequence[Any], Folded]] = {}
 
     def of(self, folded: Folded) -> Sequence[Any]:
         """What its first part makes."""
         if folded.key not in self._made:
-            self._made[folded.key] = folded.first()
-        return self._made[folded.key]
+            # With what its key stands for: another weight may come to lie where one was that is gone.
+            self._made[folded.key] = folded.first(), folded
+        return self._made[folded.key][0]
 
     def forget(self) -> None:
         """The weights are others now."""
@@ -81,14 +82,23 @@ def folded(function: Any, attributes: Mapping[str, bool]) -> Folded | None:
         return tf.nest.pack_sequence_as(function.structured_outputs, made)
 
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in (*own, *cut)]
-    holders = "".join(f"{name} {id(held)}\n" for name, held in outside.items())
-    key = hashlib.sha256(before.SerializeToString(deterministic=True) + holders.encode()).hexdigest()
     return Folded(
-        key,
+        _key(before, outside, names),
         tf.function(lambda: imported(before, {}, names), autograph=False).get_concrete_function(),
         tf.function(rest, autograph=False, experimental_attributes=dict(attributes)).get_concrete_function(*specs),
         function,
     )
+
+
+def _key(definition: Any, outside: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Of tensors and what makes them, in which things from outside are told by what they are: traces name them anew."""
+    held, nodes = {name: f"held {id(tensor)}" for name, tensor in outside.items()}, type(definition)()
+    nodes.node.extend(node for node in definition.node if node.name not in held)
+    for node in nodes.node:
+        for at, taken in enumerate(node.input):
+            name = taken.lstrip("^").partition(":")[0]
+            node.input[at] = taken.replace(name, held.get(name, name), 1)
+    return hashlib.sha256(nodes.SerializeToString(deterministic=True) + "\n".join(names).encode()).hexdigest()
 
 
 def _settled(operations: Sequence[Any], outside: Mapping[str, Any]) -> tuple[set[str], set[str]]:
