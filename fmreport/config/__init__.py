@@ -10,6 +10,7 @@ from fmreport.config.models import (
     HubSection,
     KerasSection,
     Model,
+    OnnxSection,
     SavedModelSection,
 )
 from fmreport.config.probes import (
@@ -54,6 +55,7 @@ __all__ = [
     "LocalEngine",
     "MaskValues",
     "Model",
+    "OnnxSection",
     "ParquetProbes",
     "PreprocessSection",
     "Probes",

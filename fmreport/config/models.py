@@ -137,7 +137,16 @@ class BitSection(ModelSection):
         return pinned(sha256, info)
 
 
+class OnnxSection(ModelSection):
+    """A model in the Open Neural Network Exchange format."""
+
+    kind: Literal["onnx"] = Field(description="an .onnx file, run by ONNX Runtime; needs the extra fmreport[onnx]")
+    path: PathText = Field(description="the .onnx file, relative to this file; data beside it is found there")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file; another file stops the run")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
 Model = Annotated[
-    KerasSection | ApplicationSection | BuilderSection | SavedModelSection | HubSection | BitSection,
+    KerasSection | ApplicationSection | BuilderSection | SavedModelSection | HubSection | BitSection | OnnxSection,
     Field(discriminator="kind"),
 ]

@@ -26,8 +26,11 @@ SOURCES = {
     "savedmodel": "fmreport.sources.savedmodel:open_model",
     "hub": "fmreport.sources.hub:open_model",
     "bit": "fmreport.sources.bit:open_model",
+    "onnx": "fmreport.sources.onnx.opening:open_model",
 }
 """Every source by its `kind`; what a row names is imported on use."""
+EXTRAS = {"onnx": ("onnx", "onnxruntime")}
+"""Packages of the sources that need an extra of their own name."""
 DOWNLOADS = ("hub",)
 """Those that take `advance`, because they download here."""
 
@@ -124,6 +127,11 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
             opener = getattr(import_module(module), attribute)
             deterministic = import_module("fmreport.sources.settling").deterministic
     except ImportError as error:
+        if error.name in EXTRAS.get(config.model.kind, ()):
+            raise SourceError(
+                f"model.kind: {config.model.kind} needs {error.name}, which is not installed",
+                fix=f"pip install 'fmreport[{config.model.kind}]'",
+            ) from error
         raise SourceError(
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",

@@ -11,12 +11,14 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fmreport.config import BuilderSection, Config, HubSection, KerasSection, SavedModelSection
+from fmreport.config import BuilderSection, Config, HubSection, KerasSection, OnnxSection, SavedModelSection
 from fmreport.errors import FILES, SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
 from fmreport.sources.graph.refused import refuse_operations
 
 BUILTIN = "builtin:"
+ENDINGS = {"onnx": ".onnx"}
+"""How files of a kind end."""
 
 
 def check(config: Config) -> None:
@@ -29,6 +31,9 @@ def check(config: Config) -> None:
         return
     if isinstance(config.model, HubSection):
         hub_folder(config, config.model)
+        return
+    if isinstance(config.model, OnnxSection):
+        stored_file(config, config.model)
         return
     if isinstance(config.model, BuilderSection):
         _find_module(config, config.model.function)
@@ -45,6 +50,27 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
         own = [name.replace(":", ".").rpartition(".")[2] for name in section.custom_objects]
         refuse_code(path, f"{where(config, 'path')}: {section.path}", own)
     return path, digest
+
+
+def stored_file(config: Config, section: OnnxSection) -> tuple[Path, str]:
+    """The file of a model that another framework runs, and its SHA-256."""
+    path = config.resolve(section.path)
+    shown = f"{where(config, 'path')}: {section.path}"
+    if _is(path, Path.is_dir):
+        raise SourceError(f"{shown} is a folder", fix=f"give the {ENDINGS[section.kind]} file in it")
+    if not _is(path, Path.is_file):
+        raise _missing(config, "path", section.path)
+    if path.suffix.lower() != ENDINGS[section.kind]:
+        raise SourceError(f"{shown} is no {ENDINGS[section.kind]} file by its name", fix=_opener(path))
+    return path, checked_hash(config, "path", path, section.sha256)
+
+
+def _opener(path: Path) -> str:
+    """Which kind opens what ends like this."""
+    kinds = {".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pb": "savedmodel"}
+    kinds |= {ending: kind for kind, ending in ENDINGS.items()}
+    kind = kinds.get(path.suffix.lower())
+    return f"kind: {kind} opens {path.suffix} files" if kind else "give the model's own file"
 
 
 def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:

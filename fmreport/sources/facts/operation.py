@@ -12,6 +12,8 @@ import tensorflow as tf
 
 CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 """Operations that run a function, whose body is read too."""
+STANDS_FOR = "_fmreport_stands_for"
+"""Attribute of an operation of a sketch that stands for one which TensorFlow does not have: its type there."""
 Cut = tuple[int, int, int] | int
 """What a slice takes of an axis: start, number and step of indices, or the one index after which the axis is gone."""
 
@@ -21,7 +23,7 @@ class Operation:
 
     def __init__(self, op: Any, call: str = "") -> None:
         """`call` names the call of the function that holds the operation, where one does."""
-        self.op, self.name, self.type = op, call or str(op.name), str(op.type)
+        self.op, self.name, self.type = op, call or str(op.name), type_of(op)
         self.inputs, self.outputs = list(op.inputs), list(op.outputs)
 
     def shape(self, i: int) -> tuple[int, ...]:
@@ -121,6 +123,12 @@ class Operation:
 
 
 MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+
+
+def type_of(op: Any) -> str:
+    """The type of a TensorFlow operation, or of what it stands for."""
+    held = op.node_def.attr
+    return str(held[STANDS_FOR].s.decode()) if STANDS_FOR in held else str(op.type)
 
 
 def sizes(tensor: Any) -> tuple[int, ...]:
