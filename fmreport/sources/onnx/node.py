@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from fmreport.sources.sketch.graph import Unsketched
-from fmreport.sources.sketch.vocabulary import Pads
+from fmreport.sources.sketch.vocabulary import Pads, Window
 
 
 class Node:
@@ -59,8 +59,12 @@ class Node:
         """What older versions of an operation say as an attribute and newer ones as input `i`; None where neither."""
         return self.attributes[name] if name in self.attributes else self.value(i)
 
-    def pads(self, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads:
-        """Positions before and behind each spatial axis for a kernel of `window` positions."""
+    def window(self, sides: Sequence[int]) -> Window:
+        """How it reads neighbours, by a kernel of such sides."""
+        strides, dilations = self.ints("strides", [1] * len(sides)), self.ints("dilations", [1] * len(sides))
+        return Window(strides, self._pads(sides, strides, dilations), dilations, sides)
+
+    def _pads(self, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Pads:
         how = self.text("auto_pad", "NOTSET")
         if how in ("NOTSET", ""):
             flat = self.ints("pads", [0] * 2 * len(window))

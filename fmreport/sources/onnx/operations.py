@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,44 +12,29 @@ import tensorflow as tf
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.sketch import vocabulary
 from fmreport.sources.sketch.graph import Unsketched
+from fmreport.sources.sketch.vocabulary import Window
 
 Rule = Callable[[Node], Any]
 """Draws a node; its output, or a list of them."""
 
 
 def _convolution(node: Node) -> Any:
-    kernel, axes = node.input(1), node.rank - 2
-    sides = [int(side) for side in kernel.shape[2:]]
-    strides, dilations = node.ints("strides", [1] * axes), node.ints("dilations", [1] * axes)
-    made = vocabulary.convolution(
-        node.x,
-        tf.transpose(kernel, (*range(2, node.rank), 1, 0)),
-        strides=strides,
-        pads=node.pads(sides, strides, dilations),
-        dilations=dilations,
-        groups=int(node.attributes.get("group", 1)),
-        first=True,
-    )
+    kernel = node.input(1)
+    window = node.window([int(side) for side in kernel.shape[2:]])
+    kernel, groups = tf.transpose(kernel, (*range(2, node.rank), 1, 0)), int(node.attributes.get("group", 1))
+    made = vocabulary.convolution(node.x, kernel, window, groups=groups, first=True)
     return vocabulary.with_bias(made, node.input(2), first=True)
 
 
 def _transposed_convolution(shape: tuple[int, ...]) -> Rule:
     def rule(node: Node) -> Any:
-        kernel, axes = node.input(1), node.rank - 2
-        if int(node.attributes.get("group", 1)) > 1 or set(node.ints("dilations", [1])) != {1} or axes != 2:
+        kernel = node.input(1)
+        window = node.window([int(side) for side in kernel.shape[2:]])
+        automatic = node.text("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in node.attributes
+        if int(node.attributes.get("group", 1)) > 1 or set(window.dilations) != {1} or node.rank != 4 or automatic:
             raise Unsketched
-        strides = node.ints("strides", [1] * axes)
-        flat = node.ints("pads", [0] * 2 * axes)
-        if node.text("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in node.attributes:
-            raise Unsketched
-        made = vocabulary.transposed_convolution(
-            node.x,
-            tf.transpose(kernel, (2, 3, 1, 0)),
-            shape=shape,
-            strides=strides,
-            pads=list(zip(flat[:axes], flat[axes:], strict=True)),
-            first=True,
-        )
+        kernel = tf.transpose(kernel, (2, 3, 1, 0))
+        made = vocabulary.transposed_convolution(node.x, kernel, window, shape=shape, first=True)
         return vocabulary.with_bias(made, node.input(2), first=True)
 
     return rule
@@ -56,19 +42,25 @@ def _transposed_convolution(shape: tuple[int, ...]) -> Rule:
 
 def _pooling(kind: str) -> Rule:
     def rule(node: Node) -> Any:
-        window = node.ints("kernel_shape", ())
-        strides, dilations = node.ints("strides", [1] * len(window)), node.ints("dilations", [1] * len(window))
-        if node.outputs > 1 or set(dilations) != {1}:
+        window = node.window(node.ints("kernel_shape", ()))
+        if node.outputs > 1:
             raise Unsketched
-        pads = [list(pair) for pair in node.pads(window, strides, dilations)]
         if node.attributes.get("ceil_mode"):
-            for pair, side, tap, stride in zip(pads, node.x.shape[2:], window, strides, strict=True):
-                pair[1] += -(side + sum(pair) - tap) % stride
-        return vocabulary.pooling(
-            node.x, kind, window=window, strides=strides, pads=[(a, b) for a, b in pads], first=True
-        )
+            window = replace(window, pads=[_filled(*axis) for axis in _axes(node, window)])
+        return vocabulary.pooling(node.x, kind, window, first=True)
 
     return rule
+
+
+def _axes(node: Node, window: Window) -> Iterator[tuple[tuple[int, int], int, int, int]]:
+    """Of each spatial axis what is around it, its size, the kernel's and the stride."""
+    yield from zip(window.pads, node.x.shape[2:], window.sides, window.strides, strict=True)
+
+
+def _filled(pads: tuple[int, int], side: int, tap: int, stride: int) -> tuple[int, int]:
+    """With so much behind that the last stride is a whole one."""
+    before, after = pads
+    return before, after + -(side + before + after - tap) % stride
 
 
 def _whole(reduce: Callable[..., Any]) -> Rule:

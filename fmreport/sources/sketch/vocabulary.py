@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +12,24 @@ from fmreport.sources.sketch.graph import Unsketched
 
 Pads = Sequence[tuple[int, int]]
 """Positions before and behind each spatial axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How neighbours are read, along each spatial axis."""
+
+    strides: Sequence[int]
+    pads: Pads
+    dilations: Sequence[int]
+    sides: Sequence[int] = ()
+    """Of a pooling; a convolution's are its kernel's."""
+
+    def wide(self) -> Window:
+        """With an axis in front along which there is but one position."""
+        sides = (1, *self.sides) if self.sides else ()
+        return Window((1, *self.strides), ((0, 0), *self.pads), (1, *self.dilations), sides)
+
+
 LETTERS = {3: "W", 4: "HW", 5: "DHW"}
 
 
@@ -36,84 +55,53 @@ def moved_back(tensor: Any, *, first: bool) -> Any:
     return tf.transpose(tensor, (0, rank - 1, *range(1, rank - 1))) if first else tensor
 
 
-def convolution(
-    x: Any,
-    kernel: Any,
-    *,
-    strides: Sequence[int],
-    pads: Pads,
-    dilations: Sequence[int],
-    groups: int,
-    first: bool,
-) -> Any:
+def convolution(x: Any, kernel: Any, window: Window, *, groups: int, first: bool) -> Any:
     """`kernel` is `(*spatial, C / groups, filters)`."""
     rank = x.shape.rank
     if rank == 3:
-        wide, axis = tf.expand_dims(x, 2 if first else 1), 2 if first else 1
-        made = convolution(
-            wide,
-            tf.expand_dims(kernel, 0),
-            strides=(1, *strides),
-            pads=((0, 0), *pads),
-            dilations=(1, *dilations),
-            groups=groups,
-            first=first,
-        )
-        return tf.squeeze(made, axis)
+        axis = 2 if first else 1
+        kernel, x = tf.expand_dims(kernel, 0), tf.expand_dims(x, axis)
+        return tf.squeeze(convolution(x, kernel, window.wide(), groups=groups, first=first), axis)
     named = data_format(rank, first=first)
+    said = {"strides": _each(named, window.strides), "dilations": _each(named, window.dilations)}
     if rank == 5:
-        said = {"data_format": named, "padding": "VALID"}
-        x = padded(x, pads, first=first)
-    else:
-        said = _explicit(named, pads)
-    said["strides"], said["dilations"] = (_each(named, values) for values in (strides, dilations))
+        x = padded(x, window.pads, first=first)
+        return tf.raw_ops.Conv3D(input=x, filter=kernel, **said, padding="VALID", data_format=named)
+    said |= _explicit(named, window.pads)
     channels = int(x.shape[named.index("C")])
-    if groups == channels and groups > 1 and rank == 4:
-        sides, many = kernel.shape[:2], int(kernel.shape[3]) // groups
-        return tf.raw_ops.DepthwiseConv2dNative(
-            input=x, filter=tf.reshape(kernel, (*sides, channels, many)), **_even(said)
-        )
-    operation = {4: tf.raw_ops.Conv2D, 5: tf.raw_ops.Conv3D}[rank]
-    return operation(input=x, filter=kernel, **said)
+    if groups == channels and groups > 1:
+        if len(set(window.strides)) > 1:
+            raise Unsketched  # TensorFlow's has one stride
+        kernel = tf.reshape(kernel, (*kernel.shape[:2], channels, int(kernel.shape[3]) // groups))
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, **said)
+    return tf.raw_ops.Conv2D(input=x, filter=kernel, **said)
 
 
-def _even(said: dict[str, Any]) -> dict[str, Any]:
-    """A depthwise convolution strides alike in both directions, as far as TensorFlow knows."""
-    named = said["data_format"]
-    if len({side for side, letter in zip(said["strides"], named, strict=True) if letter in "HW"}) > 1:
-        raise Unsketched
-    return said
-
-
-def transposed_convolution(
-    x: Any, kernel: Any, *, shape: Sequence[int], strides: Sequence[int], pads: Pads, first: bool
-) -> Any:
+def transposed_convolution(x: Any, kernel: Any, window: Window, *, shape: Sequence[int], first: bool) -> Any:
     """To `shape`; `kernel` is `(*spatial, filters, C)`."""
     if x.shape.rank != 4:
         raise Unsketched
     named = data_format(4, first=first)
-    said = _explicit(named, pads)
-    return tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.constant(list(shape)), filter=kernel, out_backprop=x, strides=_each(named, strides), **said
-    )
+    said = {"strides": _each(named, window.strides)} | _explicit(named, window.pads)
+    sizes = tf.constant(list(shape))
+    return tf.raw_ops.Conv2DBackpropInput(input_sizes=sizes, filter=kernel, out_backprop=x, **said)
 
 
-def pooling(x: Any, kind: str, *, window: Sequence[int], strides: Sequence[int], pads: Pads, first: bool) -> Any:
+def pooling(x: Any, kind: str, window: Window, *, first: bool) -> Any:
     """`kind` is `Max` or `Avg`."""
     rank = x.shape.rank
     if rank == 3:
         axis = 2 if first else 1
-        made = pooling(
-            tf.expand_dims(x, axis), kind, window=(1, *window), strides=(1, *strides), pads=((0, 0), *pads), first=first
-        )
-        return tf.squeeze(made, axis)
+        return tf.squeeze(pooling(tf.expand_dims(x, axis), kind, window.wide(), first=first), axis)
+    if set(window.dilations) != {1}:
+        raise Unsketched
     named = data_format(rank, first=first)
-    operation = getattr(tf.raw_ops, f"{kind}Pool{'3D' if rank == 5 else ''}")
-    said = {"ksize": _each(named, window), "strides": _each(named, strides)}
+    said = {"ksize": _each(named, window.sides), "strides": _each(named, window.strides)}
     if kind == "Max" and rank == 4:
-        return operation(input=x, **said, **_explicit(named, pads))
+        return tf.raw_ops.MaxPool(input=x, **said, **_explicit(named, window.pads))
     # What lies outside has no part in a mean or a maximum: it is no zero.
-    x = padded(x, pads, first=first, mirrored=True)
+    x = padded(x, window.pads, first=first, mirrored=True)
+    operation = getattr(tf.raw_ops, f"{kind}Pool{'3D' if rank == 5 else ''}")
     return operation(**{"input" if rank == 5 else "value": x}, **said, padding="VALID", data_format=named)
 
 
