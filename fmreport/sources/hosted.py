@@ -25,8 +25,8 @@ from fmreport.sources.sketch.listing import Drawing, listing
 T = TypeVar("T")
 Arrays = dict[Hashable, np.ndarray]
 """What a model computed, `(batch, ...)` in its own layout, by what its framework calls it."""
-PROBING_BATCH = 3
-"""Images that are run once to learn what the model holds: more than one, so that the axis of images is told."""
+PROBING_BATCH = 5
+"""Images that are run once to learn what the model holds: as many as axes that are no batch hardly ever have."""
 
 
 @dataclass(frozen=True, slots=True)

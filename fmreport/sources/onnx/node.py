@@ -17,7 +17,7 @@ class Node:
 
     def __init__(self, node: Any, tensors: Sequence[Any], value: Callable[[str], np.ndarray | None]) -> None:
         """`tensors` stand for its inputs, None for one that is left out; `value` knows numbers that are no weights."""
-        self.type = str(node.op_type)
+        self.type, self.domain = str(node.op_type), str(node.domain)
         self.inputs = tensors
         self.attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
         self.outputs = len(node.output)
