@@ -51,9 +51,8 @@ class Drawing:
 
 def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listing:
     """Every output of every step; `images` are what the sketch begins with."""
-    graph = images.graph
-    for op in graph.get_operations():
-        layout.add(Call(Format(op), (), list(op.inputs), list(op.outputs)))
+    for step in drawing.steps:
+        _lay_out(step, layout)
     reading = Reading(_reached(images), drawing.variables)
     times, numbers = Counter(step.path for step in drawing.steps), Counter[str]()
     outputs, readers, idle = [], dict[str, set[str]](), list[Silent]()
@@ -77,6 +76,17 @@ def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listin
     called = {output.path for output in outputs}
     rest = {each.path: each for each in (*idle, *drawing.rest) if each.path not in called}
     return Listing(outputs, readers, list(rest.values()), drawing.variables, [t.name for t in drawing.returned])
+
+
+def _lay_out(step: Step, layout: Layout) -> None:
+    """Settles which axis of what a step makes holds channels; a scope makes nothing by itself."""
+    if step.is_scope:
+        return
+    returned = {tensor.op.name for tensor in step.outputs}
+    for op in step.operations:
+        # What a layer returns, such as a normalisation, may be laid out as what it was given, whatever lies between.
+        given = [*op.inputs, *step.reads] if op.name in returned else list(op.inputs)
+        layout.add(Call(Format(op), (), given, list(op.outputs)))
 
 
 def _reached(images: Any) -> Iterable[str]:
