@@ -12,6 +12,7 @@ from fmreport.config.models import (
     Model,
     OnnxSection,
     SavedModelSection,
+    TorchSection,
 )
 from fmreport.config.probes import (
     CsvProbes,
@@ -67,6 +68,7 @@ __all__ = [
     "TableProbes",
     "TargetSection",
     "TfdsProbes",
+    "TorchSection",
     "from_dict",
     "json_schema",
     "load",

@@ -27,9 +27,10 @@ SOURCES = {
     "hub": "fmreport.sources.hub:open_model",
     "bit": "fmreport.sources.bit:open_model",
     "onnx": "fmreport.sources.onnx.opening:open_model",
+    "torch": "fmreport.sources.torch.opening:open_model",
 }
 """Every source by its `kind`; what a row names is imported on use."""
-EXTRAS = {"onnx": ("onnx", "onnxruntime")}
+EXTRAS = {"onnx": ("onnx", "onnxruntime"), "torch": ("torch", "safetensors")}
 """Packages of the sources that need an extra of their own name."""
 DOWNLOADS = ("hub",)
 """Those that take `advance`, because they download here."""
@@ -152,7 +153,7 @@ def own_code(config: Config) -> dict[str, Path]:
     from fmreport.sources.code import files_of
 
     names = [*getattr(config.model, "custom_objects", ())]
-    names += [config.model.function] if config.model.kind == "builder" else []
+    names += [config.model.function] if config.model.kind in ("builder", "torch") and config.model.function else []
     return {path.relative_to(config.folder).as_posix(): path for path in files_of(names, config.folder)}
 
 

@@ -11,13 +11,21 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fmreport.config import BuilderSection, Config, HubSection, KerasSection, OnnxSection, SavedModelSection
+from fmreport.config import (
+    BuilderSection,
+    Config,
+    HubSection,
+    KerasSection,
+    OnnxSection,
+    SavedModelSection,
+    TorchSection,
+)
 from fmreport.errors import FILES, SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
 from fmreport.sources.graph.refused import refuse_operations
 
 BUILTIN = "builtin:"
-ENDINGS = {"onnx": ".onnx"}
+ENDINGS = {"onnx": (".onnx",), "torch": (".pt2", ".pt")}
 """How files of a kind end."""
 
 
@@ -32,11 +40,11 @@ def check(config: Config) -> None:
     if isinstance(config.model, HubSection):
         hub_folder(config, config.model)
         return
-    if isinstance(config.model, OnnxSection):
+    if isinstance(config.model, OnnxSection) or (isinstance(config.model, TorchSection) and config.model.path):
         stored_file(config, config.model)
         return
-    if isinstance(config.model, BuilderSection):
-        _find_module(config, config.model.function)
+    if isinstance(config.model, BuilderSection | TorchSection):
+        _find_module(config, str(config.model.function))
     by_name = config.model.kind == "application" and config.model.weights == "imagenet"
     if config.model.weights is not None and not by_name:
         weights_file(config, str(config.model.weights), getattr(config.model, "sha256", None))
@@ -52,17 +60,17 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
     return path, digest
 
 
-def stored_file(config: Config, section: OnnxSection) -> tuple[Path, str]:
+def stored_file(config: Config, section: OnnxSection | TorchSection) -> tuple[Path, str]:
     """The file of a model that another framework runs, and its SHA-256; with data beside it, that of all together."""
-    path = config.resolve(section.path)
+    path, endings = config.resolve(str(section.path)), " or ".join(ENDINGS[section.kind])
     shown = f"{where(config, 'path')}: {section.path}"
     if _is(path, Path.is_dir):
-        raise SourceError(f"{shown} is a folder", fix=f"give the {ENDINGS[section.kind]} file in it")
+        raise SourceError(f"{shown} is a folder", fix=f"give the {endings} file in it")
     if not _is(path, Path.is_file):
-        raise _missing(config, "path", section.path)
-    if path.suffix.lower() != ENDINGS[section.kind]:
-        raise SourceError(f"{shown} is no {ENDINGS[section.kind]} file by its name", fix=_opener(path))
-    # Only ONNX knows where a file says that it has data; where it is missing, the model cannot be opened either.
+        raise _missing(config, "path", str(section.path))
+    if path.suffix.lower() not in ENDINGS[section.kind]:
+        raise SourceError(f"{shown} is no {endings} file by its name", fix=_opener(path))
+    # Only ONNX knows where a file says that it has data; without the package the model is not opened either.
     asks = section.kind == "onnx" and PathFinder.find_spec("onnx") is not None
     data = import_module("fmreport.sources.onnx.stored").beside(path, shown) if asks else ()
     return path, checked_hash(config, "path", path, section.sha256, beside=data)
@@ -71,7 +79,7 @@ def stored_file(config: Config, section: OnnxSection) -> tuple[Path, str]:
 def _opener(path: Path) -> str:
     """Which kind opens what ends like this."""
     kinds = {".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pb": "savedmodel"}
-    kinds |= {ending: kind for kind, ending in ENDINGS.items()}
+    kinds |= {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
     kind = kinds.get(path.suffix.lower())
     return f"kind: {kind} opens {path.suffix} files" if kind else "give the model's own file"
 

@@ -15,11 +15,9 @@ from fmreport.sources.onnx.known import Known, live
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.onnx.operations import HANDS_ON, RULES, SHAPED
 from fmreport.sources.onnx.stored import branches, reads
-from fmreport.sources.sketch.graph import Sketch, Unsketched
+from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
 from fmreport.sources.sketch.listing import Drawing, Step
 
-HELD = ("Placeholder", "Const")
-"""Operations that hold numbers, and do nothing."""
 SUFFIX = re.compile(r":\d+$")
 STRANGE = re.compile(r"[^\w/.+()-]")
 """What means something else in paths, in the names of taps and where layers are chosen; blanks too."""
@@ -70,7 +68,8 @@ class Drawer:
         """What a node returns, and its type where its operations do not tell it."""
         like = [self._known[name] for name in node.output if name]
         if node.op_type in HANDS_ON and like[0].dtype == self._live[node.input[0]].dtype.as_numpy_dtype:
-            return [self._live[node.input[0]]] + [self._sketch.held(each.shape, each.dtype) for each in like[1:]], ""
+            beside = [self._sketch.held(each.shape, each.dtype) for each in like[1:]]
+            return [self._live[node.input[0]], *beside], node.op_type
         tensors = [self._tensor(name) if name else None for name in node.input]
         try:
             return self._by_rule(Node(node, tensors, self._value), like), ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
+from onnx.inliner import inline_local_functions
 
 from fmreport.sources.onnx.stored import branches, dtype_of, numbers
 
@@ -83,7 +84,7 @@ def separated(model: Any, folder: Path) -> File:
     Raises `OSError` or `ValueError` where numbers cannot be read.
     """
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inline_local_functions(model)
     graph = model.graph
     _hoist(graph)
     _dense(graph)

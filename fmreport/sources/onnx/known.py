@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ AT_ONCE = 64
 KEPT = 1 << 16
 """Values of a tensor that are kept."""
 
-Run = Callable[[Sequence[str]], Mapping[str, Any]]
+Run = Callable[[Sequence[str]], Mapping[Hashable, Any]]
 """From names to what the tensors hold."""
 
 
@@ -53,7 +53,8 @@ def known(file: File, arrays: Mapping[str, np.ndarray], run: Run) -> dict[str, K
     made = [name for node in file.graph.node for name in node.output if name]
     asked = [name for name in made if _asked(found.get(name), name in made_of_image)]
     for names in _parts(asked):
-        found |= {name: _seen(value, name in made_of_image) for name, value in run(names).items()}
+        held = run(names)
+        found |= {name: _seen(held[name], name in made_of_image) for name in names}
     return found | {name: Known(value.shape, value.dtype, value) for name, value in file.small.items()}
 
 

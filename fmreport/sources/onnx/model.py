@@ -95,15 +95,13 @@ def _notes(file: File) -> tuple[str, ...]:
         found.append(f"The model is quantised: {len(whole)} of its weights are whole numbers")
     if file.inside:
         found.append(
-            f"Branches and loops of the model hold {file.inside:,} numbers, which are neither counted as parameters nor "
-            "permuted"
+            f"Branches and loops of the model hold {file.inside:,} numbers, which are neither counted as parameters "
+            "nor permuted"
         )
-    if broken := [
-        each.name for each in file.weights.values() if each.fed and not np.isfinite(_float(each.value)).all()
-    ]:
+    if broken := [each.name for each in file.weights.values() if each.fed and not _is_finite(each.value)]:
         found.append(f"{len(broken)} weights hold NaN or Inf, {broken[0]} among them")
     return tuple(found)
 
 
-def _float(values: np.ndarray) -> np.ndarray:
-    return values if values.dtype.kind == "f" else values.astype(np.float32)
+def _is_finite(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values if values.dtype.kind == "f" else values.astype(np.float32)).all())

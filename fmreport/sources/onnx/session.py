@@ -16,7 +16,7 @@ from fmreport.sources.architecture import summary
 from fmreport.sources.onnx.file import Stored
 from fmreport.sources.onnx.stored import reads
 
-FAILURES = (
+FAILURES: tuple[type[Exception], ...] = (
     *(each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception)),
     RuntimeError,
     ValueError,

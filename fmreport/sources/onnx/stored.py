@@ -54,7 +54,7 @@ def numbers(tensor: Any, folder: Path) -> np.ndarray:
     if not uses_external_data(tensor) or dtype.kind not in "fiu":
         return np.asarray(numpy_helper.to_array(tensor, str(folder)))
     told = ExternalDataInfo(tensor)
-    path, start, shape = folder / told.location, told.offset or 0, tuple(tensor.dims)
+    path, start, shape = folder / told.location, int(getattr(told, "offset", None) or 0), tuple(tensor.dims)
     if path.stat().st_size < start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
         raise ValueError(f"{told.location} ends before what {tensor.name} reads of it")
     if 0 in shape:

@@ -16,6 +16,10 @@ SCALAR = 1
 """Weights of so many numbers are constants: they are thresholds and scales, by which layers are told."""
 
 
+HELD = ("Placeholder", "Const")
+"""Operations that hold numbers, and do nothing."""
+
+
 class Unsketched(Exception):  # noqa: N818
     """There is no way here to draw an operation as it is used."""
 

@@ -28,7 +28,7 @@ class Step:
     reads: Sequence[Any]
     """Tensors made of the image that it is given."""
     type: str = ""
-    """The class of the layer; empty: its operations tell it."""
+    """The class of the layer; empty: its operations tell it, where there are some."""
     is_scope: bool = False
     """Whether layers are in it."""
 
@@ -51,19 +51,18 @@ class Drawing:
 
 def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listing:
     """Every output of every step; `images` are what the sketch begins with."""
-    graph = images.graph
-    for op in graph.get_operations():
-        layout.add(Call(Format(op), (), list(op.inputs), list(op.outputs)))
+    for step in drawing.steps:
+        _lay_out(step, layout)
     reading = Reading(_reached(images), drawing.variables)
     times, numbers = Counter(step.path for step in drawing.steps), Counter[str]()
     outputs, readers, idle = [], dict[str, set[str]](), list[Silent]()
     for step in drawing.steps:
         numbers[step.path] += 1
+        if not step.operations:
+            idle.append(Silent(step.path, step.type, {}, PASSES_ON))
+            continue
         variables = reading.of(step.operations)
         kind = step.type or kind_of(step.operations, len(variables), incoming=len(step.reads))
-        if not step.operations:
-            idle.append(Silent(step.path, kind, {}, PASSES_ON))
-            continue
         name = f"{step.path}:{numbers[step.path]}" if times[step.path] > 1 else step.path
         names = tuple(op.name for op in step.operations)
         for number, tensor in enumerate(step.outputs, start=1):
@@ -77,6 +76,17 @@ def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listin
     called = {output.path for output in outputs}
     rest = {each.path: each for each in (*idle, *drawing.rest) if each.path not in called}
     return Listing(outputs, readers, list(rest.values()), drawing.variables, [t.name for t in drawing.returned])
+
+
+def _lay_out(step: Step, layout: Layout) -> None:
+    """Settles which axis of what a step makes holds channels; a scope makes nothing by itself."""
+    if step.is_scope:
+        return
+    returned = {tensor.op.name for tensor in step.outputs}
+    for op in step.operations:
+        # What a layer returns, such as a normalisation, may be laid out as what it was given, whatever lies between.
+        given = [*op.inputs, *step.reads] if op.name in returned else list(op.inputs)
+        layout.add(Call(Format(op), (), given, list(op.outputs)))
 
 
 def _reached(images: Any) -> Iterable[str]:
