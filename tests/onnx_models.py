@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="needs the extra fmreport[onnx]")
-pytest.importorskip("onnxruntime", reason="needs the extra fmreport[onnx]")
-
-from onnx import TensorProto, helper, numpy_helper
-
 from fmreport import config
 from fmreport.sources import open_source
 
+onnx = pytest.importorskip("onnx", reason="needs the extra fmreport[onnx]")
+pytest.importorskip("onnxruntime", reason="needs the extra fmreport[onnx]")
+helper, numpy_helper, FLOAT = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
 IMAGE = "image"
 
 
@@ -37,7 +35,7 @@ def graph(
     *,
     image: Sequence[Any] = ("n", 3, 12, 17),
     opset: int = 20,
-    dtype: int = TensorProto.FLOAT,
+    dtype: int = FLOAT,
     returned: Sequence[str] = (),
 ) -> Any:
     """A model of an image, which returns what its last node makes; `held` are its numbers by name."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from fmreport.environment import cores
 from fmreport.errors import OutOfMemoryError
-from fmreport.probes.pool import cores
 from fmreport.records import Tap
 from fmreport.sources import TappableModel
 

@@ -10,8 +10,8 @@ import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from fmreport.environment import cores
 from fmreport.errors import SourceError
-from fmreport.probes.pool import cores
 from fmreport.sources.architecture import summary
 from fmreport.sources.onnx.file import Stored
 from fmreport.sources.onnx.stored import reads
