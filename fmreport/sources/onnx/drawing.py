@@ -15,12 +15,14 @@ from fmreport.sources.onnx.known import Known, live
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.onnx.operations import HANDS_ON, RULES, SHAPED
 from fmreport.sources.onnx.stored import branches, reads
-from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
+from fmreport.sources.sketch.graph import HELD, WEIGHTS, Sketch, Unsketched
 from fmreport.sources.sketch.listing import Drawing, Step
 
 SUFFIX = re.compile(r":\d+$")
 STRANGE = re.compile(r"[^\w/.+()-]")
 """What means something else in paths, in the names of taps and where layers are chosen; blanks too."""
+NAMED = ("BatchNormalization", "RMSNormalization", "QuantizeLinear", "DequantizeLinear")
+"""Operations that are layers of their own name, whatever they are drawn as."""
 HOLDS = {"If": "a branch", "Loop": "a loop", "Scan": "a loop"}
 """Operations that run graphs of their own."""
 
@@ -72,7 +74,8 @@ class Drawer:
             return [self._live[node.input[0]], *beside], node.op_type
         tensors = [self._tensor(name) if name else None for name in node.input]
         try:
-            return self._by_rule(Node(node, tensors, self._value), like), ""
+            made = self._by_rule(Node(node, tensors, self._value, self._file.opset), like)
+            return made, node.op_type if node.op_type in NAMED else ""
         except Unsketched:
             pass
         # Whatever a rule has not foreseen is not known, and is said so: a fact stops no report.
@@ -121,7 +124,7 @@ class Drawer:
         known = self._known[name]
         behind = [self._tensor(each) for each in self._behind.get(name, ())]
         if behind:
-            return self._sketch.opaque("weights", behind, [(known.shape, known.dtype)])[0]
+            return self._sketch.opaque(WEIGHTS, behind, [(known.shape, known.dtype)])[0]
         if known.value is not None:
             return self._sketch.constant(known.value)
         return self._sketch.held(known.shape, known.dtype)

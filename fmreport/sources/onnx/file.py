@@ -68,6 +68,11 @@ class File:
     """Floating-point numbers that branches and loops hold, which are none of the weights."""
 
     @property
+    def opset(self) -> int:
+        """The version of ONNX's operations."""
+        return next((int(each.version) for each in self.model.opset_import if each.domain in ("", "ai.onnx")), 1)
+
+    @property
     def graph(self) -> Any:
         """Its graph."""
         return self.model.graph

@@ -14,8 +14,8 @@ from fmreport.sources.listing import Variable
 
 SCALAR = 1
 """Weights of so many numbers are constants: they are thresholds and scales, by which layers are told."""
-
-
+WEIGHTS = "weights"
+"""What stands for everything that is made of weights alone."""
 HELD = ("Placeholder", "Const")
 """Operations that hold numbers, and do nothing."""
 
