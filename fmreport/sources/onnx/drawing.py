@@ -46,13 +46,12 @@ class Drawer:
                 continue
             with self._sketch.step() as drawn:
                 outputs = self._drawn(node)
-            given = [self._live[name] for name in read]
             names = [name for name in node.output if name]
             self._live |= dict(zip(names, outputs, strict=True))
             for name, tensor in zip(names, outputs, strict=True):
                 self._held.setdefault(tensor.name, name)
             made = [op for op in drawn if op.type not in HELD]
-            steps.append(Step(path_of(node, number), made, outputs, given))
+            steps.append(Step(path_of(node, number), made, outputs, "" if made else node.op_type))
         returned = [self._live[each.name] for each in self._graph.output if each.name in self._live]
         return Drawing(steps, self._sketch.variables, self._held, returned)
 

@@ -232,7 +232,7 @@ def _unsqueezing(node: Node) -> Any:
 
 def _slope(node: Node) -> Any:
     # As Keras writes it.
-    return tf.nn.relu(node.x) - node.input(1) * tf.nn.relu(-node.x)
+    return tf.nn.relu(node.x) + -node.input(1) * tf.nn.relu(-node.x)
 
 
 def _quantising(node: Node) -> Any:
