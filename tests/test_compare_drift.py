@@ -131,7 +131,7 @@ def test_drift_starts_at_the_first_tap_beyond_the_tolerance(a: SyntheticRun, bef
     assert found.onset.agree == pytest.approx(2e-6, rel=4 * ERROR)
     (sentence,) = (each for each in found.verdict if "drift starts" in each)
     assert sentence.startswith("Numbers agree to 2")
-    assert "e-06 up to layer1; drift starts at layer2 (0.0" in sentence
+    assert "e-6 up to layer1; drift starts at layer2 (0.0" in sentence
     assert "grows most at layer5, " in sentence
     assert [tap.state for tap in found.taps[:3]] == [ROUNDING, ROUNDING, CHANGED]
 

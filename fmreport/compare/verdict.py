@@ -154,7 +154,7 @@ def _of_numbers(found: Comparison) -> Iterator[str]:
 def _of_drift(found: Comparison) -> Iterator[str]:
     """Where numbers drift apart; nothing where they are equal at every tap."""
     onset, drifts = found.onset, {tap.pair.b: tap.drift for tap in found.taps}
-    agreed = "" if onset.agree is None else f"{onset.agree:.2g}" if onset.agree else "the last bit"
+    agreed = "" if onset.agree is None else _short(onset.agree) if onset.agree else "the last bit"
     if not onset.start:
         if onset.agree:
             taps = _count(onset.taps, "tap", "taps")
@@ -162,12 +162,18 @@ def _of_drift(found: Comparison) -> Iterator[str]:
         return
     start = drifts[onset.start]
     assert start is not None
-    size = "infinite: A is 0 there" if start.relative is None else f"{start.relative:.2g}"
+    size = "infinite: A is 0 there" if start.relative is None else _short(start.relative)
     before = f"Numbers agree to {agreed} up to {onset.until}; drift" if onset.until else "Drift"
     first = "" if onset.until else "the first tap, "
-    elsewhere = onset.growth is not None and onset.steepest != onset.start
-    grows = f"; it grows most at {onset.steepest}, {onset.growth:.2g}-fold" if elsewhere else ""
+    grows = ""
+    if onset.growth is not None and onset.steepest != onset.start:
+        grows = f"; it grows most at {onset.steepest}, {onset.growth:,.1f}-fold"
     yield f"{before} starts at {first}{onset.start} ({size}){grows}. These are relative errors, from random sums."
+
+
+def _short(value: float) -> str:
+    """`0.0021`, `3.1e-7`."""
+    return f"{value:.2g}".replace("e-0", "e-")
 
 
 def _begun(tap: TapChange) -> str:
