@@ -234,3 +234,18 @@ def test_where_the_first_tap_has_drifted_nothing_agrees() -> None:
     assert (told.agree, told.until, told.start) == (None, "", "a")
     assert onset([], "no reason").taps == 0
     assert onset([("a", known(TOLERANCE))]).start == ""
+
+
+def test_what_another_framework_calls_otherwise_and_computes_alike_is_the_same_activation(
+    before: dict[str, np.ndarray],
+) -> None:
+    one = run_of(before, {"layer1": "ReLU", "layer3": "ReLU"})
+    model = {**one.facts.model, "framework": "torch 2.9"}
+    other = run_of(moved(before, {"layer3": 0.1}), {"layer1": "Activation", "layer3": "Activation"})
+    elsewhere = another(other, model=model)
+    assert [tap.pair.b for tap in compare(one, other).taps if tap.activation] == ["layer1", "layer3"]
+    assert [tap.pair.b for tap in compare(one, elsewhere).taps if tap.activation] == ["layer3"]
+    untold = run_of(moved(before, {"layer3": 0.1}), {"layer1": "ReLU", "layer3": "ReLU"})
+    untold.layers["zeros"], untold.layers["zeros_reason"] = "unknown", "not followed"
+    assert any(tap.activation for tap in compare(one, untold).taps)
+    assert not any(tap.activation for tap in compare(one, another(untold, model=model)).taps)

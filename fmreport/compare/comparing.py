@@ -76,7 +76,8 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
         keys = [(pair.a, pair.b) for pair in pairs]
         measured = [[*read.get(key, ()), *own, *pooled.get(key, ())] for key, own in zip(keys, measured, strict=True)]
     of_pairs, unknown = drifts(a, b, pairs, judged)
-    taps = tuple(_drifted(tap, of_pairs.get(tap.pair.b)) for tap in _taps(a, b, pairs, measured))
+    foreign = layers.foreign(a, b)
+    taps = tuple(_drifted(tap, of_pairs.get(tap.pair.b), foreign=foreign) for tap in _taps(a, b, pairs, measured))
     if judged.probes.paired:
         taps = tuple(_beginnings(taps, a, b))
     lone = _lone(b, alignment.added, untapped.added), _lone(a, alignment.removed, untapped.removed)
@@ -155,7 +156,7 @@ def _size(one: np.ndarray | None, other: np.ndarray | None, unit: str, count: in
 
 
 def _taps(a: Run, b: Run, pairs: Sequence[Pair], measured: Sequence[list[Change]]) -> Iterator[TapChange]:
-    reading = layers.Reading.of(b)
+    reading, foreign = layers.Reading.of(b), layers.foreign(a, b)
     facts, channels = layers.facts(a, b, pairs, reading), layers.channels(a, b, pairs, reading)
     tables = [dict(list(run.channels.groupby("tap", sort=False))) for run in (a, b)]
     rows_a, rows_b = (_rows(run.layers, "tap") for run in (a, b))
@@ -177,18 +178,23 @@ def _taps(a: Run, b: Run, pairs: Sequence[Pair], measured: Sequence[list[Change]
             facts=facts[pair.b],
             channels=channels[pair.b],
             measures=tuple(told),
-            activation=layers.another_activation(facts[pair.b], one, other),
+            activation=layers.another_activation(facts[pair.b], one, other, foreign=foreign),
             drift=None,
         )
 
 
-def _drifted(tap: TapChange, drift: Drift | None) -> TapChange:
+def _drifted(tap: TapChange, drift: Drift | None, *, foreign: bool) -> TapChange:
     """With its drift, which may be beyond rounding where no measure is; measures of what is equal are left out."""
-    state = tap.state
-    if drift is not None and (drift.infinite or drift.relative):
-        beyond = drift.infinite or (drift.relative or 0.0) > TOLERANCE
-        state = CHANGED if beyond else ROUNDING if state == EQUAL else state
-    return replace(tap, drift=drift, state=state, measures=() if state == EQUAL else tap.measures)
+    state, known = tap.state, drift is not None and (drift.infinite or drift.relative is not None)
+    beyond = drift is not None and (drift.infinite or (drift.relative or 0.0) > TOLERANCE)
+    if beyond:
+        state = CHANGED
+    elif drift is not None and drift.relative and state == EQUAL:
+        state = ROUNDING
+    # What another framework calls otherwise and computes alike is the same.
+    activation = tap.activation and not (foreign and known and not beyond)
+    measures = () if state == EQUAL else tap.measures
+    return replace(tap, drift=drift, state=state, activation=activation, measures=measures)
 
 
 def _state(told: Sequence[Change], one: pd.DataFrame | None, other: pd.DataFrame | None) -> str:
