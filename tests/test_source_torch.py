@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from permuting import drawn
 
 from fmreport import config
 from fmreport.errors import ConfigError, SourceError
 from fmreport.records import Tap
 from fmreport.sources import Identity, TappableModel, check, open_source
+from fmreport.sources.gradients import gradients
 from fmreport.sources.keras_model import KerasModel
 from fmreport.zoo.bit import bit
 from fmreport.zoo.sd_unet import sd_unet
@@ -490,3 +492,15 @@ def test_half_precision_and_grey_images_are_taken_as_they_are() -> None:
     expected = last(model[0](first(drawn(2, *SIZE, 1)).bfloat16()).float())
     assert str(found.dtype) == "bfloat16"
     np.testing.assert_allclose(found.astype(np.float32), expected, rtol=1e-2, atol=1e-2)
+
+
+def test_there_are_no_gradients_and_why_is_told() -> None:
+    source, reasons = opened(Residual()), list[Any]()
+    listed = source.inventory(SIZE)[1]
+
+    def then(made: dict[str, Any]) -> Any:
+        reasons.extend(gradients(tf.reduce_sum(made["relu:2"]), [made["conv"]]))
+        return made["conv"]
+
+    source.tapped(listed, then, size=SIZE, batch=2)
+    assert reasons == ["another framework runs the model, and hands over activations without gradients"]
