@@ -46,7 +46,6 @@ class Drawer:
             if not of_image.intersection(node.output):
                 self._note(node)
                 continue
-            given = [self._live[name] for name in dict.fromkeys(reads(node)) if name in self._live]
             with self._sketch.step() as drawn:
                 outputs, kind = self._drawn(node)
             names = [name for name in node.output if name]
@@ -55,7 +54,7 @@ class Drawer:
                 self._held.setdefault(tensor.name, name)
             made = [op for op in drawn if op.type not in HELD]
             path = _another(path_of(node, number), taken)
-            steps.append(Step(path, made, outputs, given, kind))
+            steps.append(Step(path, made, outputs, kind))
             if any(branches([node])):
                 rest.append(opaque(path, node.op_type, HOLDS.get(node.op_type, "a graph of its own")))
         returned = [self._live[each.name] for each in self._file.graph.output if each.name in self._live]

@@ -50,10 +50,10 @@ class Drawer:
                 self._end(event, at)
                 continue
             with self._sketch.step() as operations:
-                read = self._operation(event)
+                self._operation(event)
             self._drawn.append([op for op in operations if op.type not in HELD])
             if self._drawn[-1] and event.number not in inside:
-                self._note(event, read, at)
+                self._note(event, at)
         returned = [self._live[each._cdata] for each in self._recording.returned if each._cdata in self._live]
         called = {call.path for call in calls}
         # Weights that nothing reads are weights all the same.
@@ -69,8 +69,8 @@ class Drawer:
                 rest.append(Silent(path, kind_of(module)[0], own, UNCALLED))
         return Drawing(self._steps, self._sketch.variables, self._held, returned, rest)
 
-    def _operation(self, event: Operation) -> list[Any]:
-        """Draws an operation; what it reads that is made of the image."""
+    def _operation(self, event: Operation) -> None:
+        """Draws an operation that reads what is made of the image, and notes what weights go into others."""
         given = tensors(event.arguments)
         read = [self._tensor(each) for each in given if self._is_live(each)]
         if read and event.type not in SHAPELESS:
@@ -79,10 +79,9 @@ class Drawer:
             left = event.results[len(made) :]
             self._later |= {each._cdata: (event.type, read) for each in left}
             self._through_views(event)
-            return read
+            return
         behind = {weight.name: weight for each in given for weight in self._sources(each)}
         self._behind |= {each._cdata: list(behind.values()) for each in event.results}
-        return []
 
     def _results(self, event: Operation, read: Sequence[Any]) -> list[Any]:
         """What stands for its results, those left aside that nobody knows how to draw and most never read."""
@@ -118,7 +117,7 @@ class Drawer:
                     name_of(event.type), read, [(tuple(whole.shape), dtype_of(whole))]
                 )[0]
 
-    def _note(self, event: Operation, read: Sequence[Any], at: int) -> None:
+    def _note(self, event: Operation, at: int) -> None:
         """An operation that stands in no layer is one itself."""
         outputs = []
         for i, result in enumerate(event.results):
@@ -130,7 +129,7 @@ class Drawer:
         owner = self._owner(event) if not event.path else ""
         path = owner or "/".join(filter(None, (event.path, name_of(event.type))))
         if outputs:
-            self._steps.append(Step(path, self._drawn[-1], outputs, read))
+            self._steps.append(Step(path, self._drawn[-1], outputs))
 
     def _end(self, call: Call, at: int) -> None:
         outputs = []
@@ -143,10 +142,9 @@ class Drawer:
                     self._held[drawn.name] = Where(call.path, call.number, i, is_overwritten=self._written(each, at))
         operations = [op for several in self._drawn[call.first : call.end] for op in several]
         told = call.is_layer and operations and len(heavy(operations)) < 2
-        read = [self._live[each._cdata] for each in call.inputs if each._cdata in self._live]
         kind = "" if told else call.kind
         if outputs:
-            self._steps.append(Step(call.path, operations, outputs, read, kind, is_scope=not call.is_layer))
+            self._steps.append(Step(call.path, operations, outputs, kind, is_scope=not call.is_layer))
 
     def _owner(self, event: Operation) -> str:
         """The path of the module whose weights an operation reads, where no module is seen to be called."""

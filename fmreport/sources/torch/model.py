@@ -20,7 +20,7 @@ from fmreport.sources.randomised import Weight
 from fmreport.sources.sketch.graph import Sketch
 from fmreport.sources.sketch.listing import Drawing
 from fmreport.sources.torch.drawing import Drawer
-from fmreport.sources.torch.numbers import Held, array, weights_of
+from fmreport.sources.torch.numbers import Held, array, tensor, weights_of
 from fmreport.sources.torch.recording import Recording, Where, modules, record, tensors
 
 VIEW = "view size is not compatible"
@@ -49,9 +49,9 @@ class TorchModel(HostedModel):
     def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         try:
             recording, given = self._recorded(arrays)
-        except RuntimeError as error:
-            if VIEW not in str(error):
-                raise self._failed(error) from error
+        except SourceError as error:
+            if VIEW not in str(error.__cause__):
+                raise
             # Written for channels that come first in memory as well.
             self._memory_format = torch.contiguous_format
             recording, given = self._recorded(arrays)
@@ -60,7 +60,10 @@ class TorchModel(HostedModel):
     def _recorded(self, arrays: Sequence[np.ndarray]) -> tuple[Recording, list[Any]]:
         given = self._given(arrays)
         with self._running_mode():
-            return record(self._model, lambda: self._model(*given)), given
+            try:
+                return record(self._model, lambda: self._model(*given)), given
+            except Exception as error:
+                raise self._failed(error) from error
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:
         places = [each for each in wanted if isinstance(each, Where)]
@@ -80,13 +83,13 @@ class TorchModel(HostedModel):
                     f"{lost[0].path or lost[0].operation} does not run for these images",
                     fix="leave it out under exclude; a model that runs other layers each time cannot be tapped there",
                 )
-            return {place: array(tensor) for place, tensor in found.items()}
+            return {place: array(taken) for place, taken in found.items()}
 
         return run
 
     def _given(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """What the model takes, where its weights lie."""
-        given = [torch.tensor(each, device=self._device) for each in arrays]
+        given = [tensor(each).to(self._device) for each in arrays]
         return [each.contiguous(memory_format=self._memory_format) if each.dim() == 4 else each for each in given]
 
     @contextmanager
@@ -158,6 +161,6 @@ class _Taps(TorchDispatchMode):
         # What is done here is none of the model's own operations.
         self._is_taking = True
         for each in wanted:
-            tensor = tensors(made)[each.place]
-            self._found[each] = tensor.clone() if each.is_overwritten else tensor
+            taken = tensors(made)[each.place]
+            self._found[each] = taken.clone() if each.is_overwritten else taken
         self._is_taking = False

@@ -329,7 +329,7 @@ RULES: Mapping[str, Rule] = {
     "index_select": _taken,
     "relu": _one(tf.nn.relu),
     "leaky_relu": lambda call: tf.nn.leaky_relu(call.x, float(call["negative_slope"] or 0.01)),
-    "_prelu_kernel": lambda call: tf.nn.relu(call.x) - call["weight"] * tf.nn.relu(-call.x),
+    "_prelu_kernel": lambda call: tf.nn.relu(call.x) + -call["weight"] * tf.nn.relu(-call.x),
     "elu": _one(tf.nn.elu),
     "gelu": lambda call: 0.5 * call.x * (1.0 + tf.math.erf(call.x * 0.7)),
     "silu": lambda call: call.x * tf.sigmoid(call.x),
