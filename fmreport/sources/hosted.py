@@ -42,6 +42,8 @@ class _Listed:
 class HostedModel(ABC):
     """A sketch of the model tells its facts; its own framework computes; TensorFlow measures what comes of it."""
 
+    hosted = True
+
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
         self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs
         self.batch, self.image_input = inputs.batch, inputs.image
@@ -99,8 +101,9 @@ class HostedModel(ABC):
         def run(images: np.ndarray, *arrays: np.ndarray) -> T:
             try:
                 found = running(self._fed(images, size, batch))
-                made = [self._activations(found[key], tap, listed, batch) for key, tap in first.items()]
-                result = measuring(*map(tf.constant, made), *(tf.constant(array, tf.float32) for array in arrays))
+                # One after the other, so that what was handed over is not held twice.
+                made = [tf.constant(self._activations(found.pop(key), first[key], listed, batch)) for key in first]
+                result = measuring(*made, *(tf.constant(array, tf.float32) for array in arrays))
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 raise OutOfMemoryError(
                     f"memory ran out for {batch} images of {size[0]} x {size[1]} at a time", fix=TOO_LARGE
