@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from fmreport.sources.onnx.file import File
-from fmreport.sources.onnx.stored import reads
+from fmreport.sources.onnx.stored import dtype, reads
 
 SHAPES = ("Shape", "Size")
 """Operations that read no values of an activation."""
@@ -92,8 +92,7 @@ def _inferred(file: File, arrays: Mapping[str, np.ndarray]) -> dict[str, Known]:
         tensor = each.type.tensor_type
         sides = tensor.shape.dim
         if tensor.elem_type and tensor.HasField("shape") and all(side.HasField("dim_value") for side in sides):
-            dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-            found[each.name] = Known(tuple(side.dim_value for side in sides), np.dtype(dtype))
+            found[each.name] = Known(tuple(side.dim_value for side in sides), dtype(tensor.elem_type, each.name))
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
 from fmreport.errors import SourceError
@@ -17,6 +16,7 @@ from fmreport.sources.onnx.drawing import Drawer
 from fmreport.sources.onnx.file import File, Stored
 from fmreport.sources.onnx.known import known
 from fmreport.sources.onnx.session import Session, check_operations, held
+from fmreport.sources.onnx.stored import dtype
 from fmreport.sources.randomised import Weight
 from fmreport.sources.sketch.graph import Sketch
 from fmreport.sources.sketch.listing import Drawing
@@ -83,10 +83,10 @@ def _spec(value: Any) -> tf.TensorSpec:
             f"the input {value.name} takes no tensor",
             fix="export the model with an input of numbers: a batch of images",
         )
-    dtype = tf.as_dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+    held = tf.as_dtype(dtype(kind.elem_type, value.name))
     if not kind.HasField("shape"):
-        return tf.TensorSpec(None, dtype, value.name)
-    return tf.TensorSpec([side.dim_value or None for side in kind.shape.dim], dtype, value.name)
+        return tf.TensorSpec(None, held, value.name)
+    return tf.TensorSpec([side.dim_value or None for side in kind.shape.dim], held, value.name)
 
 
 def _notes(file: File) -> tuple[str, ...]:

@@ -22,14 +22,16 @@ def open_model(config: Config) -> OnnxModel:
     assert isinstance(section, OnnxSection)
     path, digest = stored_file(config, section)
     shown = f"{where(config, 'path')}: {section.path}"
+    framework = f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}"
+    weighs = sum(bytes_of(each) for each in (path, *beside(path, shown)))
     try:
         file = separated(parsed(path, shown), path.parent)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        parameters = sum(each.value.size for each in file.weights.values())
+        identity = Identity("onnx", portable(section.path, config.folder), digest, framework, parameters, weighs)
+        return OnnxModel(file, identity, section.inputs)
+    except SourceError:
+        raise
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise SourceError(
             f"{shown} cannot be read as ONNX: {summary(error)}", fix="export the model again, or give its other file"
         ) from error
-    parameters = sum(each.value.size for each in file.weights.values())
-    framework = f"onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}"
-    weighs = sum(bytes_of(each) for each in (path, *beside(path, shown)))
-    identity = Identity("onnx", portable(section.path, config.folder), digest, framework, parameters, weighs)
-    return OnnxModel(file, identity, section.inputs)

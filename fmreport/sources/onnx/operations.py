@@ -114,6 +114,12 @@ def _two(function: Callable[..., Any]) -> Rule:
     return lambda node: function(*node.inputs)
 
 
+def _multiplying(node: Node) -> Any:
+    one, other = node.inputs
+    # A square, as by which deviations are told.
+    return tf.square(one) if one is other else one * other
+
+
 def _several(function: Callable[..., Any]) -> Rule:
     def rule(node: Node) -> Any:
         made = node.x
@@ -195,7 +201,7 @@ RULES: Mapping[str, Rule] = {
     "Not": _one(tf.logical_not),
     "Add": _two(tf.add),
     "Sub": _two(tf.subtract),
-    "Mul": _two(tf.multiply),
+    "Mul": _multiplying,
     "Div": _two(tf.divide),
     "Pow": _two(tf.pow),
     "Mod": _two(tf.math.floormod),

@@ -11,7 +11,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from fmreport.environment import cores
-from fmreport.errors import SourceError
+from fmreport.errors import TOO_LARGE, OutOfMemoryError, SourceError
 from fmreport.sources.architecture import summary
 from fmreport.sources.onnx.file import Stored
 from fmreport.sources.onnx.stored import reads
@@ -37,7 +37,7 @@ class Session:
         self._read = {each.name for each in part.graph.input}
         try:
             self._session = onnxruntime.InferenceSession(
-                part.SerializeToString(), _options(), providers=["CPUExecutionProvider"]
+                part.SerializeToString(), _options(), providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except FAILURES as error:
             raise SourceError(
@@ -50,8 +50,8 @@ class Session:
         try:
             found: list[Any] = self._session.run(self._names, given)
         except FAILURES as error:
-            if isinstance(error, MemoryError) or "Failed to allocate memory" in str(error):
-                raise MemoryError(summary(error)) from error
+            if "Failed to allocate memory" in str(error):
+                raise OutOfMemoryError(f"memory ran out in ONNX Runtime: {summary(error)}", fix=TOO_LARGE) from error
             raise SourceError(
                 f"{self._source} fails while it runs: {summary(error)}",
                 fix="try another preprocess.size, and feed other inputs by model.inputs",

@@ -24,6 +24,11 @@ def parsed(path: Path, shown: str) -> Any:
         raise SourceError(
             f"{shown} cannot be read as ONNX: {summary(error)}", fix="export the model again, or give its other file"
         ) from error
+    if broken := next((name for name in _names(model.graph) if not isinstance(name, str)), None):
+        raise SourceError(
+            f"{shown} cannot be read as ONNX: {broken!r} in it is no text",
+            fix="export the model again, or give its other file",
+        )
     if not model.graph.node:
         raise SourceError(f"{shown} holds no ONNX graph", fix="give the file that the model was exported to")
     return model
@@ -63,8 +68,27 @@ def numbers(tensor: Any, folder: Path) -> np.ndarray:
 
 
 def dtype_of(tensor: Any) -> np.dtype[Any]:
-    """Of its numbers."""
-    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+    """Of a tensor's numbers."""
+    return dtype(tensor.data_type, tensor.name)
+
+
+def dtype(format_: int, name: str) -> np.dtype[Any]:
+    """NumPy's for a format as ONNX numbers them; raises `ValueError` where there is none."""
+    try:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(format_))
+    except KeyError as error:
+        raise ValueError(f"{name} has the unknown format {format_}") from error
+
+
+def _names(graph: Any) -> Iterator[Any]:
+    """What is called somehow; no text where its bytes are none."""
+    for each in (*graph.input, *graph.output, *graph.initializer):
+        yield each.name
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (attribute.name for attribute in node.attribute)
+    for _, inner in branches(graph.node):
+        yield from _names(inner)
 
 
 def tensors(graph: Any) -> Iterator[Any]:
