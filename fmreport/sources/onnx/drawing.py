@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from fmreport.sources.graph.listing import opaque
-from fmreport.sources.onnx.file import File
+from fmreport.sources.onnx.file import File, another
 from fmreport.sources.onnx.known import Known, live
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.onnx.operations import HANDS_ON, RULES, SHAPED
@@ -19,7 +19,7 @@ from fmreport.sources.sketch.graph import HELD, WEIGHTS, Sketch, Unsketched
 from fmreport.sources.sketch.listing import Drawing, Step
 
 SUFFIX = re.compile(r":\d+$")
-STRANGE = re.compile(r"[^\w/.+()-]")
+STRANGE = re.compile(r"[^\w/.+()~-]")
 """What means something else in paths, in the names of taps and where layers are chosen; blanks too."""
 NAMED = ("BatchNormalization", "RMSNormalization", "QuantizeLinear", "DequantizeLinear")
 """Operations that are layers of their own name, whatever they are drawn as."""
@@ -53,7 +53,7 @@ class Drawer:
             for name, tensor in zip(names, outputs, strict=True):
                 self._held.setdefault(tensor.name, name)
             made = [op for op in drawn if op.type not in HELD]
-            path = _another(path_of(node, number), taken)
+            path = another(path_of(node, number), taken)
             steps.append(Step(path, made, outputs, kind))
             if any(branches([node])):
                 rest.append(opaque(path, node.op_type, HOLDS.get(node.op_type, "a graph of its own")))
@@ -137,13 +137,3 @@ def path_of(node: Any, number: int) -> str:
     """The path of a node's layer: its name, else that of what it makes."""
     name = node.name or SUFFIX.sub("", next(filter(None, node.output), ""))
     return "/".join(filter(None, STRANGE.sub("_", name).split("/"))) or f"{node.op_type}_{number}"
-
-
-def _another(path: str, taken: set[str]) -> str:
-    """A path that no node before has: names need not be told apart."""
-    name, number = path, 1
-    while name in taken:
-        number += 1
-        name = f"{path}~{number}"
-    taken.add(name)
-    return name

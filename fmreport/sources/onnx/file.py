@@ -91,6 +91,7 @@ def separated(model: Any, folder: Path) -> File:
     if model.functions:
         model = inline_local_functions(model)
     graph = model.graph
+    _tell_apart(graph.node)
     _hoist(graph)
     _dense(graph)
     stored = {each.name: each for each in graph.initializer}
@@ -109,6 +110,23 @@ def separated(model: Any, folder: Path) -> File:
     graph.initializer.extend(kept)
     small = {name: value for name, value in held.items() if name not in weights}
     return File(model, weights, small, _inside(graph))
+
+
+def _tell_apart(nodes: Any) -> None:
+    """Nodes of one name get others: the runtime would refuse them."""
+    taken: set[str] = set()
+    for node in nodes:
+        node.name = another(node.name, taken) if node.name else ""
+
+
+def another(name: str, taken: set[str]) -> str:
+    """A name that is not taken yet, and is now."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}~{number}"
+    taken.add(free)
+    return free
 
 
 def _hoist(graph: Any) -> None:

@@ -91,7 +91,11 @@ def _inferred(file: File, arrays: Mapping[str, np.ndarray]) -> dict[str, Known]:
     for each in (*inferred.value_info, *inferred.output):
         tensor = each.type.tensor_type
         sides = tensor.shape.dim
-        if tensor.elem_type and tensor.HasField("shape") and all(side.HasField("dim_value") for side in sides):
+        if (
+            tensor.elem_type
+            and tensor.HasField("shape")
+            and all(side.HasField("dim_value") and side.dim_value >= 0 for side in sides)
+        ):
             found[each.name] = Known(tuple(side.dim_value for side in sides), dtype(tensor.elem_type, each.name))
     return found
 

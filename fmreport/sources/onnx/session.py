@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ class Session:
             )
         except FAILURES as error:
             raise SourceError(
-                f"{source} cannot be run by ONNX Runtime {onnxruntime.__version__}: {summary(error)}", fix=NEXT_STEP
+                f"{source} cannot be run by ONNX Runtime {onnxruntime.__version__}: {_said(error)}", fix=NEXT_STEP
             ) from error
 
     def run(self, fed: Mapping[str, np.ndarray], held: Mapping[str, Any]) -> list[Any]:
@@ -51,9 +52,9 @@ class Session:
             found: list[Any] = self._session.run(self._names, given)
         except FAILURES as error:
             if "Failed to allocate memory" in str(error):
-                raise OutOfMemoryError(f"memory ran out in ONNX Runtime: {summary(error)}", fix=TOO_LARGE) from error
+                raise OutOfMemoryError(f"memory ran out in ONNX Runtime: {_said(error)}", fix=TOO_LARGE) from error
             raise SourceError(
-                f"{self._source} fails while it runs: {summary(error)}",
+                f"{self._source} fails while it runs: {_said(error)}",
                 fix="try another preprocess.size, and feed other inputs by model.inputs",
             ) from error
         return found
@@ -77,6 +78,12 @@ def check_operations(model: Any, source: str) -> None:
                 "ONNX",
                 fix="export the model with ONNX's own operations; code of others is not loaded",
             )
+
+
+def _said(error: Exception) -> str:
+    """What ONNX Runtime says, without its codes and the places in its own source."""
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", str(error))
+    return summary(RuntimeError(re.sub(r"/onnxruntime_src/\S+:\d+ .*?\) ", "", text)))
 
 
 def _options() -> Any:
