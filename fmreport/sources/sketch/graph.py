@@ -43,6 +43,11 @@ class Sketch:
         few = array.size <= SCALAR or array.dtype.kind not in "fV"
         return tf.constant(array) if few else tf.compat.v1.placeholder(array.dtype, array.shape, name="constant")
 
+    def derived(self, weights: Sequence[Any], shape: Sequence[int], dtype: Any) -> Any:
+        """A tensor that is made of weights alone, whatever is done to them."""
+        total = tf.add_n([tf.reduce_sum(tf.cast(each, dtype)) for each in weights])
+        return tf.broadcast_to(total, list(shape))
+
     def opaque(self, kind: str, inputs: Sequence[Any], like: Sequence[tuple[Sequence[int], Any]]) -> list[Any]:
         """Tensors of shapes and dtypes `like` that an operation of the framework makes, of which no more is known."""
         made = tf.numpy_function(_never, list(inputs), [dtype for _, dtype in like], stateful=False, name="opaque")
