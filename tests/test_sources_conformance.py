@@ -85,6 +85,12 @@ def of_torch(folder: Path) -> dict[str, Any]:
     return {"function": "conforming_torch:make", "arguments": {"filters": 4}}
 
 
+def of_onnx(folder: Path) -> dict[str, Any]:
+    import onnx_models
+
+    return {"path": onnx_models.saved(onnx_models.plain(), folder).name}
+
+
 MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "keras": of_keras,
     "application": of_application,
@@ -93,6 +99,7 @@ MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "hub": of_hub,
     "bit": of_bit,
     "torch": of_torch,
+    "onnx": of_onnx,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""
 SIZES = {"application": (32, 40)}
