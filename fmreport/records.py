@@ -39,6 +39,37 @@ class ReceptiveField:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantisation:
+    """How whole numbers stand for the values of a tap: `scale * (q - zero_point)`."""
+
+    scale: float
+    """From one number to the next."""
+    zero_point: int
+    """The number that stands for 0."""
+    lowest: int
+    """The smallest number of the format: what would lie below it is held as this one."""
+    highest: int
+
+    def real(self, numbers: np.ndarray) -> np.ndarray:
+        """float32 values that whole numbers stand for."""
+        # In float64, as a difference of 16-bit numbers times a scale need not be exact in between.
+        made: np.ndarray = (self.scale * (numbers.astype(np.float64) - self.zero_point)).astype(np.float32)
+        return made
+
+    def whole(self, values: np.ndarray) -> np.ndarray:
+        """The nearest numbers, as float64, within those that the format has; NaN is 0."""
+        found = np.round(np.nan_to_num(values.astype(np.float64)) / self.scale) + self.zero_point
+        made: np.ndarray = np.clip(found, self.lowest, self.highest)
+        return made
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Values of the smallest and of the largest number, as float32 holds them."""
+        low, high = self.real(np.array([self.lowest, self.highest]))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a part of a model does for one image."""
 
@@ -106,6 +137,8 @@ class Tap:
     """Whether its spatial axes are rows and columns; False also where there are not two."""
     returned: int = 0
     """Which of the tensors that the model returns this is, from 1; 0 where it returns others."""
+    quantisation: Quantisation | None = None
+    """Of values that the model holds as whole numbers."""
 
     @property
     def channels(self) -> int:
