@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from permuting import check, entries, kept
 from saved_models import keras_file, plain
+from tflite_files import converted
 
 from fmreport import config
 from fmreport.sources import EXTRAS, SOURCES, Identity, TappableModel, _quiet, open_source
@@ -85,6 +86,11 @@ def of_torch(folder: Path) -> dict[str, Any]:
     return {"function": "conforming_torch:make", "arguments": {"filters": 4}}
 
 
+def of_tflite(folder: Path) -> dict[str, Any]:
+    (folder / "model.tflite").write_bytes(converted(plain(keras)))
+    return {"path": "model.tflite"}
+
+
 MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "keras": of_keras,
     "application": of_application,
@@ -93,6 +99,7 @@ MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "hub": of_hub,
     "bit": of_bit,
     "torch": of_torch,
+    "tflite": of_tflite,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""
 SIZES = {"application": (32, 40)}
