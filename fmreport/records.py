@@ -58,7 +58,8 @@ class Quantisation:
 
     def whole(self, values: np.ndarray) -> np.ndarray:
         """The nearest numbers, as float64, within those that the format has; NaN is 0."""
-        found = np.round(np.nan_to_num(values.astype(np.float64)) / self.scale) + self.zero_point
+        known = np.where(np.isnan(values), 0.0, values.astype(np.float64))
+        found = np.round(known / self.scale) + self.zero_point
         made: np.ndarray = np.clip(found, self.lowest, self.highest)
         return made
 
@@ -256,6 +257,14 @@ TAP = Column(
     "tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output", "", "taps-and-tables"
 )
 TAP_OR_IMAGE = Column("tap", "", f"name of the tap; {IMAGE}: the colours of the image itself", "", "taps-and-tables")
+QUANTISED = explained(
+    "saturation",
+    Column("scale", "activation", "of a quantised tap: from one of its numbers to the next"),
+    Column("zero_point", "number", "of a quantised tap: the number that stands for 0"),
+    Column("lowest", "activation", "of a quantised tap: the value of the smallest number of its format"),
+    Column("highest", "activation", "of a quantised tap: the value of the largest number of its format"),
+)
+"""Columns of the table `layers` where some tap is quantised."""
 LAYERS = explained(
     "taps-and-tables",
     TAP,
@@ -305,6 +314,7 @@ LAYERS = explained(
         Column("rf_reason", "", "what decides the status of the receptive field"),
         Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
     ),
+    *QUANTISED,
     *explained(
         "zeros-by-design",
         Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
@@ -365,6 +375,6 @@ ATTRIBUTION = (
 
 OPTIONAL = (
     "class", "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products",
-    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
+    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x", "zero_point",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""

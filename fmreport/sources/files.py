@@ -41,7 +41,10 @@ def check(config: Config) -> None:
     if isinstance(config.model, HubSection):
         hub_folder(config, config.model)
         return
-    if isinstance(config.model, OnnxSection | TfliteSection) or (isinstance(config.model, TorchSection) and config.model.path):
+    if isinstance(config.model, OnnxSection | TfliteSection):
+        stored_file(config, config.model)
+        return
+    if isinstance(config.model, TorchSection) and config.model.path:
         stored_file(config, config.model)
         return
     if isinstance(config.model, BuilderSection | TorchSection):
