@@ -237,7 +237,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "UpSampling2D": lambda: nn.Upsample(scale_factor=2.0, mode="bicubic"),
     "ZeroPadding2D": lambda: nn.ZeroPad2d((1, 2, 3, 4)),
     "Dense": lambda: nn.Linear(8, 3),
-    "Reshape": nn.Flatten,
+    "Flatten": nn.Flatten,
+    "DepthToSpace": lambda: nn.PixelShuffle(2),
+    "LocalResponseNormalization": lambda: nn.LocalResponseNorm(3),
 }
 
 
@@ -271,6 +273,36 @@ def test_work_and_receptive_fields_are_those_of_closed_forms() -> None:
     assert [tap.receptive_field.size for tap in listed] == [(3, 3), (11, 11), (13, 13)]
     assert [tap.receptive_field.padding for tap in listed] == [(1, 1), (5, 5), (5, 5)]
     assert [tap.parameters for tap in listed] == [224, 584, 0]
+
+
+class Attentive(nn.Module):
+    """Patches as tokens, a token of its own, and one layer of a transformer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch, self.own = nn.Conv2d(3, 32, 4, 4), nn.Parameter(torch.zeros(1, 1, 32))
+        self.layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, norm_first=True)
+        self.head = nn.Linear(32, 5)
+
+    def forward(self, x: Any) -> Any:
+        tokens = self.patch(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.own.expand(len(x), -1, -1), tokens], 1)
+        return self.head(self.layer(tokens)[:, 0])
+
+
+def test_attention_is_counted_and_reads_all_positions() -> None:
+    model = Attentive().eval()
+    listed, tokens, width = taps(opened(model)), 17, 32
+    attention = listed["layer/self_attn"]
+    assert attention.type == "MultiHeadAttention"
+    assert attention.work is not None
+    assert attention.work.macs == tokens * width * 4 * width + 2 * tokens * tokens * width
+    assert attention.receptive_field.status == "global"
+    assert listed["cat"].parameters == width
+    images = drawn(2, *SIZE, 3)
+    np.testing.assert_allclose(
+        values(opened(model), images)["head"], model(first(images)).detach(), rtol=1e-4, atol=1e-5
+    )
 
 
 class Unknown(nn.Module):

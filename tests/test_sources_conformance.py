@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from permuting import check, entries, kept
 from saved_models import keras_file, plain
+from tflite_files import converted
 
 from fmreport import config
 from fmreport.sources import EXTRAS, SOURCES, Identity, TappableModel, _quiet, open_source
@@ -91,6 +92,11 @@ def of_onnx(folder: Path) -> dict[str, Any]:
     return {"path": onnx_models.saved(onnx_models.plain(), folder).name}
 
 
+def of_tflite(folder: Path) -> dict[str, Any]:
+    (folder / "model.tflite").write_bytes(converted(plain(keras)))
+    return {"path": "model.tflite"}
+
+
 MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "keras": of_keras,
     "application": of_application,
@@ -100,6 +106,7 @@ MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "bit": of_bit,
     "torch": of_torch,
     "onnx": of_onnx,
+    "tflite": of_tflite,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""
 SIZES = {"application": (32, 40)}

@@ -12,6 +12,7 @@ from fmreport.config.models import (
     Model,
     OnnxSection,
     SavedModelSection,
+    TfliteSection,
     TorchSection,
 )
 from fmreport.config.probes import (
@@ -68,6 +69,7 @@ __all__ = [
     "TableProbes",
     "TargetSection",
     "TfdsProbes",
+    "TfliteSection",
     "TorchSection",
     "from_dict",
     "json_schema",

@@ -177,6 +177,15 @@ class TorchSection(ModelSection):
         return self
 
 
+class TfliteSection(ModelSection):
+    """A model of TensorFlow Lite, quantised or not."""
+
+    kind: Literal["tflite"] = Field(description="a .tflite file, run by LiteRT; needs the extra fmreport[tflite]")
+    path: PathText = Field(description="the .tflite file, relative to this file")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file; another file stops the run")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
 Model = Annotated[
     KerasSection
     | ApplicationSection
@@ -185,6 +194,7 @@ Model = Annotated[
     | HubSection
     | BitSection
     | OnnxSection
-    | TorchSection,
+    | TorchSection
+    | TfliteSection,
     Field(discriminator="kind"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,9 +92,10 @@ def _of_portion(
         # A scope and the last layer in it hold the same tensor, which is measured once.
         first = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
         twin.update({name: first[id(tensor)] for name, tensor in tensors.items()})
-        shapes = {tap.name: (batch, *tap.shape, tap.dtype) for tap in taps if twin[tap.name] == tap.name}
+        shapes = {tap.name: (batch, *tap.shape, _format(tap)) for tap in taps if twin[tap.name] == tap.name}
         order[:] = groups(shapes)
-        return gather(tuple(taken), tensors, order, scene=scene, careful=careful)
+        ends = {tap.name: tap.quantisation.ends for tap in taps if tap.quantisation is not None}
+        return gather(tuple(taken), tensors, order, scene=scene, ends=ends, careful=careful)
 
     shapes_beside = [(batch, *inputs.size, len(inputs.planes))] if inputs.planes else []
     of_model = [tap for tap in taps if tap.name != IMAGE]
@@ -110,6 +111,11 @@ def _of_portion(
         return {tap.name: separate[twin[tap.name]] for tap in taps}
 
     return parts
+
+
+def _format(tap: Tap) -> Hashable:
+    """What taps must have in common to be measured together."""
+    return tap.dtype if tap.quantisation is None else (tap.dtype, tap.quantisation)
 
 
 def faithfully(fast: Measured, careful: Callable[[], Measured]) -> Measured:

@@ -28,9 +28,10 @@ SOURCES = {
     "bit": "fmreport.sources.bit:open_model",
     "onnx": "fmreport.sources.onnx.opening:open_model",
     "torch": "fmreport.sources.torch.opening:open_model",
+    "tflite": "fmreport.sources.tflite.opening:open_model",
 }
 """Every source by its `kind`; what a row names is imported on use."""
-EXTRAS = {"onnx": ("onnx", "onnxruntime"), "torch": ("torch", "safetensors")}
+EXTRAS = {"onnx": ("onnx", "onnxruntime"), "torch": ("torch", "safetensors"), "tflite": ("ai_edge_litert",)}
 """Packages of the sources that need an extra of their own name."""
 DOWNLOADS = ("hub",)
 """Those that take `advance`, because they download here."""

@@ -18,6 +18,7 @@ from fmreport.config import (
     KerasSection,
     OnnxSection,
     SavedModelSection,
+    TfliteSection,
     TorchSection,
 )
 from fmreport.errors import FILES, SourceError, nearest
@@ -25,7 +26,7 @@ from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summar
 from fmreport.sources.graph.refused import refuse_operations
 
 BUILTIN = "builtin:"
-ENDINGS = {"onnx": (".onnx",), "torch": (".pt2", ".pt")}
+ENDINGS = {"onnx": (".onnx",), "torch": (".pt2", ".pt"), "tflite": (".tflite",)}
 """How files of a kind end."""
 
 
@@ -40,7 +41,10 @@ def check(config: Config) -> None:
     if isinstance(config.model, HubSection):
         hub_folder(config, config.model)
         return
-    if isinstance(config.model, OnnxSection) or (isinstance(config.model, TorchSection) and config.model.path):
+    if isinstance(config.model, OnnxSection | TfliteSection):
+        stored_file(config, config.model)
+        return
+    if isinstance(config.model, TorchSection) and config.model.path:
         stored_file(config, config.model)
         return
     if isinstance(config.model, BuilderSection | TorchSection):
@@ -60,7 +64,7 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
     return path, digest
 
 
-def stored_file(config: Config, section: OnnxSection | TorchSection) -> tuple[Path, str]:
+def stored_file(config: Config, section: OnnxSection | TorchSection | TfliteSection) -> tuple[Path, str]:
     """The file of a model that another framework runs, and its SHA-256; with data beside it, that of all together."""
     path, endings = config.resolve(str(section.path)), " or ".join(ENDINGS[section.kind])
     shown = f"{where(config, 'path')}: {section.path}"
@@ -78,10 +82,15 @@ def stored_file(config: Config, section: OnnxSection | TorchSection) -> tuple[Pa
 
 def _opener(path: Path) -> str:
     """Which kind opens what ends like this."""
+    kind = _kind_of(path)
+    return f"kind: {kind} opens {path.suffix} files" if kind else "give the model's own file"
+
+
+def _kind_of(path: Path) -> str:
+    """The kind that opens what ends like this; empty where there is none."""
     kinds = {".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pb": "savedmodel"}
     kinds |= {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
-    kind = kinds.get(path.suffix.lower())
-    return f"kind: {kind} opens {path.suffix} files" if kind else "give the model's own file"
+    return kinds.get(path.suffix.lower(), "")
 
 
 def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:
@@ -90,15 +99,12 @@ def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:
     shown = f"{where(config, 'path')}: {section.path}"
     if path.is_dir():
         _check_folder(path, shown, section.path)
-    if path.suffix.lower() == ".tflite":
-        raise SourceError(
-            f"{shown} is a TF Lite file, whose layers cannot be tapped",
-            fix="give the Keras model or SavedModel that it was made of",
-        )
     if path.is_file() and path.suffix != ".pb":
         raise SourceError(
             f"{shown} is no saved graph by its name",
-            fix="give a folder with saved_model.pb or a frozen .pb file; kind: keras opens .keras and .h5",
+            fix=f"{_opener(path)}; else give a folder with saved_model.pb or a frozen .pb file"
+            if _kind_of(path)
+            else "give a folder with saved_model.pb or a frozen .pb file; kind: keras opens .keras and .h5",
         )
     if path.is_file() and path.name == "saved_model.pb":
         raise SourceError(f"{shown} is a part of a SavedModel", fix=f"give its folder: {Path(section.path).parent}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -130,8 +130,11 @@ class HostedModel(ABC):
                 drawing = self._draw(Sketch(), fed, arrays)
                 found = listing(drawing, images, layout, batch)
                 facts = GraphFacts(images, found.owners())
-                taps = found.taps(facts)
                 outputs: dict[str, Output] = {output.name: output for output in found.outputs}
+                taps = tuple(
+                    replace(tap, quantisation=drawing.quantised.get(outputs[tap.name].tensor.name))
+                    for tap in found.taps(facts)
+                )
                 self._known[size] = _Listed(
                     found.layers(facts, taps),
                     taps,

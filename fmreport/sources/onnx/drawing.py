@@ -15,7 +15,7 @@ from fmreport.sources.onnx.known import Known, live
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.onnx.operations import HANDS_ON, RULES, SHAPED
 from fmreport.sources.onnx.stored import branches, reads
-from fmreport.sources.sketch.graph import HELD, WEIGHTS, Sketch, Unsketched
+from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
 from fmreport.sources.sketch.listing import Drawing, Step
 
 SUFFIX = re.compile(r":\d+$")
@@ -123,7 +123,7 @@ class Drawer:
         known = self._known[name]
         behind = [self._tensor(each) for each in self._behind.get(name, ())]
         if behind:
-            return self._sketch.opaque(WEIGHTS, behind, [(known.shape, known.dtype)])[0]
+            return self._sketch.derived(behind, known.shape, known.dtype)
         if known.value is not None:
             return self._sketch.constant(known.value)
         return self._sketch.held(known.shape, known.dtype)

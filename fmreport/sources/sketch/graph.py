@@ -43,6 +43,15 @@ class Sketch:
         few = array.size <= SCALAR or array.dtype.kind not in "fV"
         return tf.constant(array) if few else self.held(array.shape, array.dtype)
 
+    def derived(self, weights: Sequence[Any], shape: Sequence[int] | None, dtype: Any) -> Any:
+        """A tensor that is made of weights alone, whatever is done to them; a shape of None is that of no tensor."""
+        if shape is None:
+            return self.opaque(WEIGHTS, weights, [(shape, dtype)])[0]
+        total = tf.add_n([tf.reduce_sum(tf.cast(each, tf.float32)) for each in weights])
+        made = tf.broadcast_to(tf.cast(total, dtype), list(shape))
+        made.op._set_attr(STANDS_FOR, tf.compat.v1.AttrValue(s=WEIGHTS.encode()))
+        return made
+
     def held(self, shape: Sequence[int] | None, dtype: Any) -> Any:
         """A tensor of many numbers that are no weights."""
         return tf.compat.v1.placeholder(dtype or tf.variant, shape, name="constant")

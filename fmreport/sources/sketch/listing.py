@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from fmreport.records import Quantisation
 from fmreport.sources.graph.kinds import ASKS_SHAPE, kind_of
 from fmreport.sources.graph.listing import Format, Reading
 from fmreport.sources.layout import Layout
@@ -45,6 +46,8 @@ class Drawing:
     """Tensors that the model returns."""
     rest: Sequence[Silent] = ()
     """Layers that are not called."""
+    quantised: Mapping[str, Quantisation] = field(default_factory=dict)
+    """How tensors of whole numbers, by their names in the sketch, hold the values that they stand for."""
 
 
 def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listing:

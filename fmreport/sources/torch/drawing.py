@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,16 @@ from fmreport.sources.torch.operations import HANDS_ON, RULES, SHAPELESS, Drawn
 from fmreport.sources.torch.recording import Call, Operation, Recording, Where, kind_of, modules, path_of, tensors
 
 UNCALLED = "it is not called"
+KINDS = {
+    "Flatten": "Flatten",
+    **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), "GroupNormalization"),
+    "LocalResponseNorm": "LocalResponseNormalization",
+    "MultiheadAttention": "MultiHeadAttention",
+    "PixelShuffle": "DepthToSpace",
+}
+"""What Keras calls layers whose operations do not tell it."""
+HOLDERS = ("ModuleDict", "ModuleList")
+"""Modules that only hold others, and are never called."""
 
 
 class Drawer:
@@ -39,6 +50,8 @@ class Drawer:
         self._steps: list[Step] = []
         self._held: dict[str, Where] = {}
         self._written = last_written(recording)
+        self._times = Counter(each.type for each in recording.events if isinstance(each, Operation))
+        self._ran = Counter[str]()
 
     def draw(self, fed: Sequence[tuple[Any, Any]]) -> Drawing:
         """From pairs of a tensor that the model was fed and what stands for it."""
@@ -49,6 +62,7 @@ class Drawer:
             if isinstance(event, Call):
                 self._end(event, at)
                 continue
+            self._ran[event.type] += 1
             with self._sketch.step() as operations:
                 self._operation(event)
             self._drawn.append([op for op in operations if op.type not in HELD])
@@ -60,7 +74,7 @@ class Drawer:
         drawn = {name: self._tensor(each).op.name for name, each in self._weights.values()}
         rest = []
         for path, module in modules(self._model):
-            if path not in called:
+            if path not in called and type(module).__name__ not in HOLDERS:
                 own = {
                     drawn[name]: self._sketch.variables[drawn[name]]
                     for name in drawn
@@ -124,7 +138,9 @@ class Drawer:
             drawn = self._live.get(result._cdata)
             if drawn is not None:
                 outputs.append(drawn)
-                where = Where(event.path, event.number, i, event.type, self._written(result, at))
+                overwritten = self._written(result, at)
+                number, times = self._ran[event.type], self._times[event.type]
+                where = Where(event.path, number, i, event.type, times, overwritten)
                 self._held.setdefault(drawn.name, where)
         owner = self._owner(event) if not event.path else ""
         path = owner or "/".join(filter(None, (event.path, name_of(event.type))))
@@ -141,8 +157,8 @@ class Drawer:
                 if drawn.name not in self._held or self._held[drawn.name].operation:
                     self._held[drawn.name] = Where(call.path, call.number, i, is_overwritten=self._written(each, at))
         operations = [op for several in self._drawn[call.first : call.end] for op in several]
-        told = call.is_layer and operations and len(heavy(operations)) < 2
-        kind = "" if told else call.kind
+        told = call.is_layer and operations and len(heavy(operations)) < 2 and call.kind not in KINDS
+        kind = "" if told else KINDS.get(call.kind, call.kind)
         if outputs:
             self._steps.append(Step(call.path, operations, outputs, kind, is_scope=not call.is_layer))
 
@@ -175,7 +191,7 @@ class Drawer:
         behind = self._behind.get(tensor._cdata, [])
         if not behind:
             return self._sketch.constant(array(tensor))
-        return self._sketch.opaque("weights", behind, [(tuple(tensor.shape), dtype_of(tensor))])[0]
+        return self._sketch.derived(behind, tuple(tensor.shape), dtype_of(tensor))
 
     def _sources(self, tensor: Any) -> Iterator[Any]:
         if tensor._cdata in self._weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -122,11 +123,15 @@ class _Taps(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._found, self._hooks = model, found, ExitStack()
         self._calls: dict[str, dict[int, list[Where]]] = {}
-        self._operations: dict[int, list[Where]] = {}
+        self._operations: dict[str, dict[int, list[Where]]] = {}
         for each in wanted:
-            numbered = self._operations if each.operation else self._calls.setdefault(each.path, {})
+            numbered = (
+                self._operations.setdefault(each.operation, {})
+                if each.operation
+                else (self._calls.setdefault(each.path, {}))
+            )
             numbered.setdefault(each.number, []).append(each)
-        self._number, self._is_taking = 0, False
+        self._ran, self._is_taking = Counter[str](), False
 
     def __enter__(self) -> Any:
         for path, module in modules(self._model):
@@ -138,13 +143,16 @@ class _Taps(TorchDispatchMode):
         if self._operations:
             super().__exit__(*error)  # type: ignore[no-untyped-call]
         self._hooks.close()
+        for name, wanted in self._operations.items():
+            for each in (each for several in wanted.values() for each in several if each.of != self._ran[name]):
+                self._found.pop(each, None)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if not self._is_taking:
-            kind, wanted = func._schema.name.partition("::")[2], self._operations.get(self._number, ())
-            self._number += 1
-            self._take([each for each in wanted if each.operation == kind], result)
+        name = func._schema.name.partition("::")[2]
+        if name in self._operations and not self._is_taking:
+            self._ran[name] += 1
+            self._take(self._operations[name].get(self._ran[name], ()), result)
         return result
 
     def _hook(self, wanted: Mapping[int, list[Where]]) -> Any:

@@ -61,12 +61,15 @@ class Where:
     """Where a tensor comes up again whenever the model runs."""
 
     path: str
+    """Of the module; for an operation, that of the module around it."""
     number: int
-    """Of the call of the module, from 1; of the operation, from 0."""
+    """Of the calls of the module, or of the operations of this name, from 1."""
     place: int
     """Among the tensors that it returns, from 0."""
     operation: str = ""
-    """What it is called; empty: a module."""
+    """Its name; empty: a module."""
+    of: int = 0
+    """How many operations of the name the model runs: where others come in between, this one is not told again."""
     is_overwritten: bool = False
     """Whether the model writes over it afterwards."""
 
