@@ -3,7 +3,7 @@
 Three ways over the same images: (a) the plain forward pass; (b) fmreport's measuring pass; (c) the textbook way, a
 Keras model with every convolution as an output, `predict`, and the same measures in NumPy. Then each measure alone,
 and the memory of 20 and of 200 probes. `--source torch` does it with a PyTorch model, whose textbook way are forward
-hooks; `--json FILE` writes the figures.
+hooks, and tells the memory after 100 and after 1,000 images; `--json FILE` writes the figures.
 
 `--measures values` takes those of single values, as (c) does; `--measures all` also those of maps, with every plane
 that probes with masks have, and leaves (c) out.
@@ -24,7 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.timing import compared, in_fresh_process, interleaved, peak
+from benchmarks.timing import MB, compared, in_fresh_process, interleaved, peak, status
 
 BIT = "BiT-R50x1, a SavedModel"
 TORCH = "ResNet-50, PyTorch"
@@ -251,6 +251,16 @@ def probes_peak(count: int, measures: str) -> dict[str, float]:
         return peak(build, runs=1)
 
 
+def memory_after(name: str) -> dict[int, float]:
+    """Resident megabytes after 100 and after 1,000 images, four at a time."""
+    run, found = Bench(name, 4, "values").measured(), {}
+    for images in range(4, 1004, 4):
+        run()
+        if images in (100, 1000):
+            found[images] = status("VmRSS") / MB
+    return found
+
+
 def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, dict[str, float]]) -> Table:
     """One model's figures as a table."""
     table = Table(title=title, box=None, title_justify="left", pad_edge=False)
@@ -272,6 +282,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], help="images at a time; a run takes up to 4")
     parser.add_argument("--peak", nargs=3, metavar=("MODEL", "WAY", "BATCH"), help=argparse.SUPPRESS)
     parser.add_argument("--probes", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--after", metavar="MODEL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     out = Console()
     if options.peak:
@@ -281,6 +292,9 @@ def main() -> None:
     if options.probes:
         print(json.dumps(probes_peak(options.probes, options.measures)))
         return
+    if options.after:
+        print(json.dumps(memory_after(options.after)))
+        return
     figures: dict[str, Any] = {}
     for name, batch in product(MODELS[options.source], options.batch):
         title = f"{name}, batch {batch}"
@@ -289,10 +303,15 @@ def main() -> None:
             "peaks": memory(name, batch, options.measures),
         }
         out.print(printed(title, figures[title]["times"], figures[title]["peaks"]), "")
-    asked = ("benchmarks.overhead", "--measures", options.measures, "--probes")
-    figures["probes"] = {n: in_fresh_process(*asked, str(n)) for n in (20, 200)}
-    for n, megabytes in figures["probes"].items():
-        out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
+    if options.source == "torch":
+        figures["after"] = in_fresh_process("benchmarks.overhead", "--after", TORCH)
+        for images, megabytes in figures["after"].items():
+            out.print(f"after {images} images: {megabytes:.0f} MB")
+    else:
+        asked = ("benchmarks.overhead", "--measures", options.measures, "--probes")
+        figures["probes"] = {n: in_fresh_process(*asked, str(n)) for n in (20, 200)}
+        for n, megabytes in figures["probes"].items():
+            out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -334,7 +334,7 @@ def test_the_config_of_the_documentation_runs_and_tells_of_saturation(tmp_path: 
     model = shake(keras.Sequential([*layers, keras.layers.Conv2D(4, 3, name="second")]))
     dim = [images(1, 32, scale=60, seed=i) for i in range(4)]
     (tmp_path / "pets_int8.tflite").write_bytes(converted(model, whole(dim, tf.float32)))
-    run = fmreport.run(tmp_path / "example.yaml")
+    run = fmreport.run(tmp_path / "example.yaml", out=tmp_path / "run")
     assert run.layers[["scale", "zero_point", "lowest", "highest"]].notna().all(axis=None)
     # What the first layer's Relu sets to zero is held as the smallest number.
     assert run.summary["saturated_low"].iloc[0] == run.summary["zero_fraction"].iloc[0] > 0

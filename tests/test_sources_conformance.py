@@ -86,6 +86,12 @@ def of_torch(folder: Path) -> dict[str, Any]:
     return {"function": "conforming_torch:make", "arguments": {"filters": 4}}
 
 
+def of_onnx(folder: Path) -> dict[str, Any]:
+    import onnx_models
+
+    return {"path": onnx_models.saved(onnx_models.plain(), folder).name}
+
+
 def of_tflite(folder: Path) -> dict[str, Any]:
     (folder / "model.tflite").write_bytes(converted(plain(keras)))
     return {"path": "model.tflite"}
@@ -99,6 +105,7 @@ MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "hub": of_hub,
     "bit": of_bit,
     "torch": of_torch,
+    "onnx": of_onnx,
     "tflite": of_tflite,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""

@@ -75,6 +75,8 @@ class TappableModel(Protocol):
     """What a reader of the report must know of the model."""
     batch: int | None
     """The only batch size that the model takes; None where it takes any."""
+    hosted: bool
+    """Whether another framework computes, which hands over all taps of a function together."""
 
     def inventory(self, size: tuple[int, int]) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable
-from importlib import resources
+from collections.abc import Callable, Sequence
+from importlib import import_module, resources
 from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -65,7 +65,7 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
 
 
 def stored_file(config: Config, section: OnnxSection | TorchSection | TfliteSection) -> tuple[Path, str]:
-    """The file of a model that another framework runs, and its SHA-256."""
+    """The file of a model that another framework runs, and its SHA-256; with data beside it, that of all together."""
     path, endings = config.resolve(str(section.path)), " or ".join(ENDINGS[section.kind])
     shown = f"{where(config, 'path')}: {section.path}"
     if _is(path, Path.is_dir):
@@ -74,7 +74,10 @@ def stored_file(config: Config, section: OnnxSection | TorchSection | TfliteSect
         raise _missing(config, "path", str(section.path))
     if path.suffix.lower() not in ENDINGS[section.kind]:
         raise SourceError(f"{shown} is no {endings} file by its name", fix=_opener(path))
-    return path, checked_hash(config, "path", path, section.sha256)
+    # Only ONNX knows where a file says that it has data; without the package the model is not opened either.
+    asks = section.kind == "onnx" and PathFinder.find_spec("onnx") is not None
+    data = import_module("fmreport.sources.onnx.stored").beside(path, shown) if asks else ()
+    return path, checked_hash(config, "path", path, section.sha256, beside=data)
 
 
 def _opener(path: Path) -> str:
@@ -151,13 +154,13 @@ def where(config: Config, key: str) -> str:
     return f"{config.where('model', key)}: model.{key}"
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file; of a folder, over the names and bytes of all its files in order."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def hash_of(path: Path, beside: Sequence[Path] = ()) -> str:
+    """SHA-256 of a file; of a folder, or with files beside it, over the names and bytes of all files in order."""
+    digest, folder = hashlib.sha256(), path if path.is_dir() else path.parent
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else sorted([path, *beside])
     for file in files:
-        if path.is_dir():
-            digest.update(file.relative_to(path).as_posix().encode("utf-8", "surrogateescape") + b"\0")
+        if path.is_dir() or beside:
+            digest.update(file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") + b"\0")
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
@@ -171,24 +174,32 @@ def bytes_of(path: Path) -> int:
 
 
 def checked_hash(
-    config: Config, key: str, path: Path, pinned: str | None, *, restore: str = "restore the file that was meant"
+    config: Config,
+    key: str,
+    path: Path,
+    pinned: str | None,
+    *,
+    restore: str = "restore the file that was meant",
+    beside: Sequence[Path] = (),
 ) -> str:
     """SHA-256 of what a setting names; raises where the config pins another, which `restore` says how to get at."""
     try:
-        actual = hash_of(path)
+        actual = hash_of(path, beside)
     except OSError as error:
         raise SourceError(
             f"{where(config, key)}: {path.name} cannot be read: {summary(error)}", fix="check its permissions"
         ) from error
     if pinned is not None and actual != pinned.lower():
         raise SourceError(
-            f"{where(config, 'sha256')}: {_hashed(path)} SHA-256 {actual}, the config pins {pinned}",
+            f"{where(config, 'sha256')}: {_hashed(path, beside)} SHA-256 {actual}, the config pins {pinned}",
             fix=f"{restore}, or write the new hash into the config",
         )
     return actual
 
 
-def _hashed(path: Path) -> str:
+def _hashed(path: Path, beside: Sequence[Path]) -> str:
+    if beside:
+        return f"the file and {beside[0].name} beside it, by name and content, have together the"
     # Of a folder, whoever pins may have hashed the archive that it came in.
     return "the unpacked files, by name and content, have together the" if path.is_dir() else "the file has"
 

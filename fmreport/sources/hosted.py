@@ -25,8 +25,8 @@ from fmreport.sources.sketch.listing import Drawing, listing
 T = TypeVar("T")
 Arrays = dict[Hashable, np.ndarray]
 """What a model computed, `(batch, ...)` in its own layout, by what its framework calls it."""
-PROBING_BATCH = 3
-"""Images that are run once to learn what the model holds: more than one, so that the axis of images is told."""
+PROBING_BATCH = 5
+"""Images that are run once to learn what the model holds: as many as axes that are no batch hardly ever have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class _Listed:
 
 class HostedModel(ABC):
     """A sketch of the model tells its facts; its own framework computes; TensorFlow measures what comes of it."""
+
+    hosted = True
 
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
         self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs
@@ -99,8 +101,9 @@ class HostedModel(ABC):
         def run(images: np.ndarray, *arrays: np.ndarray) -> T:
             try:
                 found = running(self._fed(images, size, batch))
-                made = [self._activations(found[key], tap, listed, batch) for key, tap in first.items()]
-                result = measuring(*map(tf.constant, made), *(tf.constant(array, tf.float32) for array in arrays))
+                # One after the other, so that what was handed over is not held twice.
+                made = [tf.constant(self._activations(found.pop(key), first[key], listed, batch)) for key in first]
+                result = measuring(*made, *(tf.constant(array, tf.float32) for array in arrays))
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 raise OutOfMemoryError(
                     f"memory ran out for {batch} images of {size[0]} x {size[1]} at a time", fix=TOO_LARGE

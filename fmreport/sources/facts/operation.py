@@ -23,7 +23,7 @@ class Operation:
 
     def __init__(self, op: Any, call: str = "") -> None:
         """`call` names the call of the function that holds the operation, where one does."""
-        self.op, self.name, self.type = op, call or str(op.name), type_of(op)
+        self.op, self.name, self.type = op, call or str(op.name), str(op.type)
         self.inputs, self.outputs = list(op.inputs), list(op.outputs)
 
     def shape(self, i: int) -> tuple[int, ...]:
@@ -126,7 +126,7 @@ MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
 
 
 def type_of(op: Any) -> str:
-    """The type of a TensorFlow operation, or of what it stands for."""
+    """The type of a TensorFlow operation, or of what it stands for: to be told, as rules are for TensorFlow's own."""
     held = op.node_def.attr
     return str(held[STANDS_FOR].s.decode()) if STANDS_FOR in held else str(op.type)
 

@@ -75,8 +75,9 @@ def work_of(op: Any, batch: int, made: Container[str]) -> Work | None:
     if op.type in CALLS and (called := body(op)) is not None:
         pairs = zip(called.inputs, op.inputs, strict=True)
         return together(_inside(called, {own.name for own, given in pairs if given.name in made}, batch))
-    kind = type_of(op).lower()
-    return None if op.type in OPAQUE or op.type in LOOPS or any(word in kind for word in UNCOUNTED) else NOTHING
+    stands_for, kind = type_of(op) != op.type, op.type.lower()
+    hidden = stands_for or op.type in OPAQUE or op.type in LOOPS
+    return None if hidden or any(word in kind for word in UNCOUNTED) else NOTHING
 
 
 def _inside(called: Any, made: set[str], batch: int) -> Iterator[Work | None]:

@@ -67,7 +67,7 @@ def listing(
     named = paths(found, variables)
     times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
-    opaque: dict[tuple[str, str], Silent] = {}
+    held: dict[tuple[str, str], Silent] = {}
     for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
@@ -85,8 +85,8 @@ def listing(
                 readers.setdefault(tensor.name, set()).add(kind)
         for op in part.operations if part.is_layer else ():
             if op.type in OPAQUE:
-                opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
-    rest = [*opaque.values(), *_idle(live, places, found)]
+                held.setdefault((path, OPAQUE[op.type]), opaque(path, op.type, OPAQUE[op.type]))
+    rest = [*held.values(), *_idle(live, places, found)]
     return Listing(outputs, readers, rest, reading.variables, sorted(live.outputs))
 
 
@@ -120,8 +120,9 @@ def _outputs(part: Part, live: Live) -> list[Any]:
     return [tensor for tensor in read if tensor.dtype.is_floating] or read
 
 
-def _opaque(path: str, op: Any) -> Silent:
-    return Silent(f"{path}/*", op.type, {}, f"opaque: what {OPAQUE[op.type]} holds cannot be tapped")
+def opaque(path: str, type_: str, what: str) -> Silent:
+    """What stands for all layers inside of an operation, such as `a loop`."""
+    return Silent(f"{path}/*", type_, {}, f"opaque: what {what} holds cannot be tapped")
 
 
 def _idle(live: Live, places: Mapping[str, Place], found: Sequence[Part]) -> list[Silent]:

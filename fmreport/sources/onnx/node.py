@@ -15,12 +15,15 @@ from fmreport.sources.sketch.vocabulary import Pads, Window
 class Node:
     """A node that the image goes through."""
 
-    def __init__(self, node: Any, tensors: Sequence[Any], value: Callable[[str], np.ndarray | None]) -> None:
+    def __init__(
+        self, node: Any, tensors: Sequence[Any], value: Callable[[str], np.ndarray | None], opset: int
+    ) -> None:
         """`tensors` stand for its inputs, None for one that is left out; `value` knows numbers that are no weights."""
-        self.type = str(node.op_type)
+        self.opset = opset
+        self.type, self.domain = str(node.op_type), str(node.domain)
         self.inputs = tensors
         self.attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-        self.outputs = len(node.output)
+        self.outputs = sum(map(bool, node.output))
         self._names, self._value = list(node.input), value
 
     @property

@@ -14,8 +14,8 @@ from fmreport.sources.listing import Variable
 
 SCALAR = 1
 """Weights of so many numbers are constants: they are thresholds and scales, by which layers are told."""
-
-
+WEIGHTS = "weights"
+"""What stands for everything that is made of weights alone."""
 HELD = ("Placeholder", "Const")
 """Operations that hold numbers, and do nothing."""
 
@@ -41,11 +41,28 @@ class Sketch:
         """A tensor of numbers that are no weights: known where they are few, or whole."""
         array = np.asarray(value)
         few = array.size <= SCALAR or array.dtype.kind not in "fV"
-        return tf.constant(array) if few else tf.compat.v1.placeholder(array.dtype, array.shape, name="constant")
+        return tf.constant(array) if few else self.held(array.shape, array.dtype)
 
-    def opaque(self, kind: str, inputs: Sequence[Any], like: Sequence[tuple[Sequence[int], Any]]) -> list[Any]:
-        """Tensors of shapes and dtypes `like` that an operation of the framework makes, of which no more is known."""
-        made = tf.numpy_function(_never, list(inputs), [dtype for _, dtype in like], stateful=False, name="opaque")
+    def derived(self, weights: Sequence[Any], shape: Sequence[int] | None, dtype: Any) -> Any:
+        """A tensor that is made of weights alone, whatever is done to them; a shape of None is that of no tensor."""
+        if shape is None:
+            return self.opaque(WEIGHTS, weights, [(shape, dtype)])[0]
+        total = tf.add_n([tf.reduce_sum(tf.cast(each, tf.float32)) for each in weights])
+        made = tf.broadcast_to(tf.cast(total, dtype), list(shape))
+        made.op._set_attr(STANDS_FOR, tf.compat.v1.AttrValue(s=WEIGHTS.encode()))
+        return made
+
+    def held(self, shape: Sequence[int] | None, dtype: Any) -> Any:
+        """A tensor of many numbers that are no weights."""
+        return tf.compat.v1.placeholder(dtype or tf.variant, shape, name="constant")
+
+    def opaque(self, kind: str, inputs: Sequence[Any], like: Sequence[tuple[Sequence[int] | None, Any]]) -> list[Any]:
+        """Tensors of shapes and dtypes `like` that an operation of the framework makes, of which no more is known.
+
+        Both are None for what is no tensor, such as a list of them.
+        """
+        dtypes = [tf.variant if dtype is None else tf.as_dtype(dtype) for _, dtype in like]
+        made = tf.numpy_function(_never, list(inputs), dtypes, stateful=False, name="opaque")
         outputs = [made] if not isinstance(made, list | tuple) else list(made)
         for tensor, (shape, _) in zip(outputs, like, strict=True):
             tensor.set_shape(shape)

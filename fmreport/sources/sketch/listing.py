@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,10 +26,8 @@ class Step:
     """What was drawn for it, calls inside it included."""
     outputs: Sequence[Any]
     """Tensors that it returns."""
-    reads: Sequence[Any]
-    """Tensors made of the image that it is given."""
     type: str = ""
-    """The class of the layer; empty: its operations tell it."""
+    """The class of the layer; empty where its operations tell it, of which there are some then."""
     is_scope: bool = False
     """Whether layers are in it."""
 
@@ -54,45 +52,52 @@ class Drawing:
 
 def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listing:
     """Every output of every step; `images` are what the sketch begins with."""
-    for step in drawing.steps:
-        _lay_out(step, layout)
-    reading = Reading(_reached(images), drawing.variables)
+    reached = _reached(images)
+    reading = Reading(reached, drawing.variables)
     times, numbers = Counter(step.path for step in drawing.steps), Counter[str]()
     outputs, readers, idle = [], dict[str, set[str]](), list[Silent]()
     for step in drawing.steps:
         numbers[step.path] += 1
-        variables = reading.of(step.operations)
-        kind = step.type or kind_of(step.operations, len(variables), incoming=len(step.reads))
         if not step.operations:
-            idle.append(Silent(step.path, kind, {}, PASSES_ON))
+            idle.append(Silent(step.path, step.type, {}, PASSES_ON))
             continue
+        reads = _reads(step, reached)
+        if not step.is_scope:
+            _lay_out(step, reads, layout)
+        variables = reading.of(step.operations)
+        # Not what is done to weights.
+        working = [op for op in step.operations if op.name in reached]
+        kind = step.type or kind_of(working, len(variables), incoming=len(reads))
         name = f"{step.path}:{numbers[step.path]}" if times[step.path] > 1 else step.path
         names = tuple(op.name for op in step.operations)
         for number, tensor in enumerate(step.outputs, start=1):
             full = f"{name}@{number}" if len(step.outputs) > 1 else name
-            reason = why_not(tensor, batch)
-            outputs.append(
-                Output(full, step.path, kind, variables, names, tensor, layout.channels_first(tensor), reason)
-            )
-        for tensor in () if step.is_scope else step.reads:
+            first, reason = layout.channels_first(tensor), why_not(tensor, batch)
+            outputs.append(Output(full, step.path, kind, variables, names, tensor, first, reason))
+        for tensor in () if step.is_scope else reads:
             readers.setdefault(tensor.name, set()).add(kind)
     called = {output.path for output in outputs}
     rest = {each.path: each for each in (*idle, *drawing.rest) if each.path not in called}
     return Listing(outputs, readers, list(rest.values()), drawing.variables, [t.name for t in drawing.returned])
 
 
-def _lay_out(step: Step, layout: Layout) -> None:
-    """Settles which axis of what a step makes holds channels; a scope makes nothing by itself."""
-    if step.is_scope:
-        return
+def _reads(step: Step, reached: Container[str]) -> list[Any]:
+    """Tensors made of the image that a step is given, each once."""
+    own = {op.name for op in step.operations}
+    given = (tensor for op in step.operations for tensor in op.inputs if tensor.op.name not in own)
+    return list({tensor.name: tensor for tensor in given if tensor.op.name in reached}.values())
+
+
+def _lay_out(step: Step, reads: Sequence[Any], layout: Layout) -> None:
+    """Settles which axis of what a layer makes holds channels."""
     returned = {tensor.op.name for tensor in step.outputs}
     for op in step.operations:
-        # What a layer returns, such as a normalisation, may be laid out as what it was given, whatever lies between.
-        given = [*op.inputs, *step.reads] if op.name in returned else list(op.inputs)
+        # What it returns, such as something normalised, may be laid out as what it was given, whatever lies between.
+        given = [*op.inputs, *reads] if op.name in returned else list(op.inputs)
         layout.add(Call(Format(op), (), given, list(op.outputs)))
 
 
-def _reached(images: Any) -> Iterable[str]:
+def _reached(images: Any) -> set[str]:
     """Names of the operations to which values of the image lead."""
     reached = {images.op.name}
     for op in images.graph.get_operations():

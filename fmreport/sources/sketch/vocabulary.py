@@ -69,9 +69,8 @@ def convolution(x: Any, kernel: Any, window: Window, *, groups: int, first: bool
         return tf.raw_ops.Conv3D(input=x, filter=kernel, **said, padding="VALID", data_format=named)
     said |= _explicit(named, window.pads)
     channels = int(x.shape[named.index("C")])
-    if groups == channels and groups > 1:
-        if len(set(window.strides)) > 1:
-            raise Unsketched  # TensorFlow's has one stride
+    # TensorFlow's has one stride.
+    if groups == channels and groups > 1 and len(set(window.strides)) == 1:
         kernel = tf.reshape(kernel, (*kernel.shape[:2], channels, int(kernel.shape[3]) // groups))
         return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, **said)
     return tf.raw_ops.Conv2D(input=x, filter=kernel, **said)
@@ -82,7 +81,8 @@ def transposed_convolution(x: Any, kernel: Any, window: Window, *, shape: Sequen
     if x.shape.rank != 4:
         raise Unsketched
     named = data_format(4, first=first)
-    said = {"strides": _each(named, window.strides)} | _explicit(named, window.pads)
+    said = {"strides": _each(named, window.strides), "dilations": _each(named, window.dilations)}
+    said |= _explicit(named, window.pads)
     sizes = tf.constant(list(shape))
     return tf.raw_ops.Conv2DBackpropInput(input_sizes=sizes, filter=kernel, out_backprop=x, **said)
 

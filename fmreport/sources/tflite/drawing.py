@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from fmreport.records import Quantisation
 from fmreport.sources.graph.kinds import kind_of
-from fmreport.sources.sketch.graph import Sketch, Unsketched
+from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
 from fmreport.sources.sketch.listing import Drawing, Step
 from fmreport.sources.tflite.file import BIASED, File, Operator
 from fmreport.sources.tflite.layers import heaviest, layers, paths
@@ -19,8 +19,6 @@ from fmreport.sources.tflite.operations import ACTIVATIONS, HANDS_ON, RULES
 
 SHAPES = ("SHAPE", "RANK")
 """Operators that read no values of an activation."""
-HELD = ("Placeholder", "Const")
-"""Operations that hold numbers, and do nothing."""
 NAMED = {"QUANTIZE": "Quantize", "DEQUANTIZE": "Dequantize", "PRELU": "PReLU"}
 """Types of layers that their operations do not tell."""
 
@@ -48,13 +46,12 @@ class Drawer:
             read = [i for i in together[0].inputs if i in self._live]
             if not read or together[0].type in SHAPES:
                 continue
-            given = [self._live[i] for i in read]
             with self._sketch.step() as drawn:
                 kinds = [self._draw_one(operator) for operator in together]
             outputs = [self._live[i] for i in together[-1].outputs]
             main = heaviest(together)
             kind = kinds[together.index(main)]
-            steps.append(Step(named[main], [op for op in drawn if op.type not in HELD], outputs, given, kind))
+            steps.append(Step(named[main], [op for op in drawn if op.type not in HELD], outputs, kind))
         returned = [self._live[i] for i in self._file.outputs if i in self._live]
         return Drawing(steps, self._sketch.variables, self._held, returned, quantised=self._quantised())
 
@@ -153,7 +150,7 @@ class Drawer:
         behind = [self._tensor(each) for each in self._behind.get(index, ())]
         if not behind:
             return self._sketch.constant(held)
-        return self._sketch.opaque("weights", behind, [(held.shape, held.dtype)])[0]
+        return self._sketch.derived(behind, held.shape, held.dtype)
 
     def _value(self, index: int) -> np.ndarray | None:
         """Numbers that no image decides; None for others, and for those of weights."""

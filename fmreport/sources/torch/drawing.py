@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,16 @@ from fmreport.sources.torch.operations import HANDS_ON, RULES, SHAPELESS, Drawn
 from fmreport.sources.torch.recording import Call, Operation, Recording, Where, kind_of, modules, path_of, tensors
 
 UNCALLED = "it is not called"
+KINDS = {
+    "Flatten": "Flatten",
+    **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), "GroupNormalization"),
+    "LocalResponseNorm": "LocalResponseNormalization",
+    "MultiheadAttention": "MultiHeadAttention",
+    "PixelShuffle": "DepthToSpace",
+}
+"""What Keras calls layers whose operations do not tell it."""
+HOLDERS = ("ModuleDict", "ModuleList")
+"""Modules that only hold others, and are never called."""
 
 
 class Drawer:
@@ -39,6 +50,8 @@ class Drawer:
         self._steps: list[Step] = []
         self._held: dict[str, Where] = {}
         self._written = last_written(recording)
+        self._times = Counter(each.type for each in recording.events if isinstance(each, Operation))
+        self._ran = Counter[str]()
 
     def draw(self, fed: Sequence[tuple[Any, Any]]) -> Drawing:
         """From pairs of a tensor that the model was fed and what stands for it."""
@@ -49,18 +62,19 @@ class Drawer:
             if isinstance(event, Call):
                 self._end(event, at)
                 continue
+            self._ran[event.type] += 1
             with self._sketch.step() as operations:
-                read = self._operation(event)
+                self._operation(event)
             self._drawn.append([op for op in operations if op.type not in HELD])
             if self._drawn[-1] and event.number not in inside:
-                self._note(event, read, at)
+                self._note(event, at)
         returned = [self._live[each._cdata] for each in self._recording.returned if each._cdata in self._live]
         called = {call.path for call in calls}
         # Weights that nothing reads are weights all the same.
         drawn = {name: self._tensor(each).op.name for name, each in self._weights.values()}
         rest = []
         for path, module in modules(self._model):
-            if path not in called:
+            if path not in called and type(module).__name__ not in HOLDERS:
                 own = {
                     drawn[name]: self._sketch.variables[drawn[name]]
                     for name in drawn
@@ -69,8 +83,8 @@ class Drawer:
                 rest.append(Silent(path, kind_of(module)[0], own, UNCALLED))
         return Drawing(self._steps, self._sketch.variables, self._held, returned, rest)
 
-    def _operation(self, event: Operation) -> list[Any]:
-        """Draws an operation; what it reads that is made of the image."""
+    def _operation(self, event: Operation) -> None:
+        """Draws an operation that reads what is made of the image, and notes what weights go into others."""
         given = tensors(event.arguments)
         read = [self._tensor(each) for each in given if self._is_live(each)]
         if read and event.type not in SHAPELESS:
@@ -79,10 +93,9 @@ class Drawer:
             left = event.results[len(made) :]
             self._later |= {each._cdata: (event.type, read) for each in left}
             self._through_views(event)
-            return read
+            return
         behind = {weight.name: weight for each in given for weight in self._sources(each)}
         self._behind |= {each._cdata: list(behind.values()) for each in event.results}
-        return []
 
     def _results(self, event: Operation, read: Sequence[Any]) -> list[Any]:
         """What stands for its results, those left aside that nobody knows how to draw and most never read."""
@@ -118,19 +131,21 @@ class Drawer:
                     name_of(event.type), read, [(tuple(whole.shape), dtype_of(whole))]
                 )[0]
 
-    def _note(self, event: Operation, read: Sequence[Any], at: int) -> None:
+    def _note(self, event: Operation, at: int) -> None:
         """An operation that stands in no layer is one itself."""
         outputs = []
         for i, result in enumerate(event.results):
             drawn = self._live.get(result._cdata)
             if drawn is not None:
                 outputs.append(drawn)
-                where = Where(event.path, event.number, i, event.type, self._written(result, at))
+                overwritten = self._written(result, at)
+                number, times = self._ran[event.type], self._times[event.type]
+                where = Where(event.path, number, i, event.type, times, overwritten)
                 self._held.setdefault(drawn.name, where)
         owner = self._owner(event) if not event.path else ""
         path = owner or "/".join(filter(None, (event.path, name_of(event.type))))
         if outputs:
-            self._steps.append(Step(path, self._drawn[-1], outputs, read))
+            self._steps.append(Step(path, self._drawn[-1], outputs))
 
     def _end(self, call: Call, at: int) -> None:
         outputs = []
@@ -142,11 +157,10 @@ class Drawer:
                 if drawn.name not in self._held or self._held[drawn.name].operation:
                     self._held[drawn.name] = Where(call.path, call.number, i, is_overwritten=self._written(each, at))
         operations = [op for several in self._drawn[call.first : call.end] for op in several]
-        told = call.is_layer and operations and len(heavy(operations)) < 2
-        read = [self._live[each._cdata] for each in call.inputs if each._cdata in self._live]
-        kind = "" if told else call.kind
+        told = call.is_layer and operations and len(heavy(operations)) < 2 and call.kind not in KINDS
+        kind = "" if told else KINDS.get(call.kind, call.kind)
         if outputs:
-            self._steps.append(Step(call.path, operations, outputs, read, kind, is_scope=not call.is_layer))
+            self._steps.append(Step(call.path, operations, outputs, kind, is_scope=not call.is_layer))
 
     def _owner(self, event: Operation) -> str:
         """The path of the module whose weights an operation reads, where no module is seen to be called."""
@@ -177,7 +191,7 @@ class Drawer:
         behind = self._behind.get(tensor._cdata, [])
         if not behind:
             return self._sketch.constant(array(tensor))
-        return self._sketch.opaque("weights", behind, [(tuple(tensor.shape), dtype_of(tensor))])[0]
+        return self._sketch.derived(behind, tuple(tensor.shape), dtype_of(tensor))
 
     def _sources(self, tensor: Any) -> Iterator[Any]:
         if tensor._cdata in self._weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -20,7 +21,7 @@ from fmreport.sources.randomised import Weight
 from fmreport.sources.sketch.graph import Sketch
 from fmreport.sources.sketch.listing import Drawing
 from fmreport.sources.torch.drawing import Drawer
-from fmreport.sources.torch.numbers import Held, array, weights_of
+from fmreport.sources.torch.numbers import Held, array, tensor, weights_of
 from fmreport.sources.torch.recording import Recording, Where, modules, record, tensors
 
 VIEW = "view size is not compatible"
@@ -49,9 +50,9 @@ class TorchModel(HostedModel):
     def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         try:
             recording, given = self._recorded(arrays)
-        except RuntimeError as error:
-            if VIEW not in str(error):
-                raise self._failed(error) from error
+        except SourceError as error:
+            if VIEW not in str(error.__cause__):
+                raise
             # Written for channels that come first in memory as well.
             self._memory_format = torch.contiguous_format
             recording, given = self._recorded(arrays)
@@ -60,7 +61,10 @@ class TorchModel(HostedModel):
     def _recorded(self, arrays: Sequence[np.ndarray]) -> tuple[Recording, list[Any]]:
         given = self._given(arrays)
         with self._running_mode():
-            return record(self._model, lambda: self._model(*given)), given
+            try:
+                return record(self._model, lambda: self._model(*given)), given
+            except Exception as error:
+                raise self._failed(error) from error
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:
         places = [each for each in wanted if isinstance(each, Where)]
@@ -80,13 +84,13 @@ class TorchModel(HostedModel):
                     f"{lost[0].path or lost[0].operation} does not run for these images",
                     fix="leave it out under exclude; a model that runs other layers each time cannot be tapped there",
                 )
-            return {place: array(tensor) for place, tensor in found.items()}
+            return {place: array(taken) for place, taken in found.items()}
 
         return run
 
     def _given(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         """What the model takes, where its weights lie."""
-        given = [torch.tensor(each, device=self._device) for each in arrays]
+        given = [tensor(each).to(self._device) for each in arrays]
         return [each.contiguous(memory_format=self._memory_format) if each.dim() == 4 else each for each in given]
 
     @contextmanager
@@ -119,11 +123,15 @@ class _Taps(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._found, self._hooks = model, found, ExitStack()
         self._calls: dict[str, dict[int, list[Where]]] = {}
-        self._operations: dict[int, list[Where]] = {}
+        self._operations: dict[str, dict[int, list[Where]]] = {}
         for each in wanted:
-            numbered = self._operations if each.operation else self._calls.setdefault(each.path, {})
+            numbered = (
+                self._operations.setdefault(each.operation, {})
+                if each.operation
+                else (self._calls.setdefault(each.path, {}))
+            )
             numbered.setdefault(each.number, []).append(each)
-        self._number, self._is_taking = 0, False
+        self._ran, self._is_taking = Counter[str](), False
 
     def __enter__(self) -> Any:
         for path, module in modules(self._model):
@@ -135,13 +143,16 @@ class _Taps(TorchDispatchMode):
         if self._operations:
             super().__exit__(*error)  # type: ignore[no-untyped-call]
         self._hooks.close()
+        for name, wanted in self._operations.items():
+            for each in (each for several in wanted.values() for each in several if each.of != self._ran[name]):
+                self._found.pop(each, None)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if not self._is_taking:
-            kind, wanted = func._schema.name.partition("::")[2], self._operations.get(self._number, ())
-            self._number += 1
-            self._take([each for each in wanted if each.operation == kind], result)
+        name = func._schema.name.partition("::")[2]
+        if name in self._operations and not self._is_taking:
+            self._ran[name] += 1
+            self._take(self._operations[name].get(self._ran[name], ()), result)
         return result
 
     def _hook(self, wanted: Mapping[int, list[Where]]) -> Any:
@@ -158,6 +169,6 @@ class _Taps(TorchDispatchMode):
         # What is done here is none of the model's own operations.
         self._is_taking = True
         for each in wanted:
-            tensor = tensors(made)[each.place]
-            self._found[each] = tensor.clone() if each.is_overwritten else tensor
+            taken = tensors(made)[each.place]
+            self._found[each] = taken.clone() if each.is_overwritten else taken
         self._is_taking = False

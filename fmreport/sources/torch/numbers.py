@@ -13,18 +13,26 @@ WITHOUT = {torch.bfloat16: (torch.int16, ml_dtypes.bfloat16)}
 """Formats that PyTorch does not hand to NumPy, with one of their size that it does."""
 
 
-def array(tensor: Any) -> np.ndarray:
+def array(values: Any) -> np.ndarray:
     """The numbers of a tensor, where they lie if NumPy can read them there."""
-    kept = tensor.detach().cpu()
+    kept = values.detach().cpu()
     if kept.dtype in WITHOUT:
         bits, dtype = WITHOUT[kept.dtype]
         return np.asarray(kept.view(bits).numpy().view(dtype))
     return np.asarray(kept.numpy())
 
 
-def dtype_of(tensor: Any) -> np.dtype[Any]:
+def tensor(numbers: np.ndarray) -> Any:
+    """A copy of an array as a tensor."""
+    for kept, (bits, dtype) in WITHOUT.items():
+        if numbers.dtype == dtype:
+            return torch.tensor(numbers.view(str(bits).removeprefix("torch."))).view(kept)
+    return torch.tensor(numbers)
+
+
+def dtype_of(values: Any) -> np.dtype[Any]:
     """NumPy's name for the format of a tensor."""
-    return array(tensor.detach().flatten()[:0]).dtype
+    return array(values.detach().flatten()[:0]).dtype
 
 
 def weights_of(model: Any) -> Mapping[str, Any]:
@@ -37,20 +45,14 @@ def weights_of(model: Any) -> Mapping[str, Any]:
 class Held:
     """A weight whose numbers may be replaced."""
 
-    def __init__(self, tensor: Any) -> None:
-        self._tensor, self.dtype = tensor, dtype_of(tensor)
+    def __init__(self, weight: Any) -> None:
+        self._weight, self.dtype = weight, dtype_of(weight)
 
     def numpy(self) -> np.ndarray:
         """A copy of its numbers."""
-        return array(self._tensor).copy()
+        return array(self._weight).copy()
 
     def assign(self, value: Any) -> None:
         """Puts others in their place."""
-        numbers = np.ascontiguousarray(value)
-        bits = {dtype: number for number, dtype in WITHOUT.values()}
-        if numbers.dtype.type in bits:
-            given = torch.from_numpy(numbers.view(np.int16)).view(self._tensor.dtype)
-        else:
-            given = torch.from_numpy(numbers)
         with torch.no_grad():
-            self._tensor.copy_(given)
+            self._weight.copy_(tensor(np.ascontiguousarray(value)))

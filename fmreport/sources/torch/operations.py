@@ -153,6 +153,19 @@ def _attention(call: Drawn) -> Any:
     return vocabulary.attended(call["query"], call["key"], call["value"])
 
 
+def _attending(call: Drawn) -> Any:
+    """A whole attention of `(B, tokens, width)`, as PyTorch computes it outside of training."""
+    x, heads, width = call["query"], int(call["num_head"]), int(call["embed_dim"])
+    made = tf.matmul(x, tf.transpose(call["qkv_weight"])[None]) + call["qkv_bias"]
+    batch, tokens = x.shape[:2]
+    parts = [
+        tf.transpose(tf.reshape(part, (batch, tokens, heads, width // heads)), (0, 2, 1, 3))
+        for part in tf.split(made, 3, axis=-1)
+    ]
+    joined = tf.reshape(tf.transpose(vocabulary.attended(*parts), (0, 2, 1, 3)), (batch, tokens, width))
+    return tf.matmul(joined, tf.transpose(call["proj_weight"])[None]) + call["proj_bias"]
+
+
 def _clamp(call: Drawn) -> Any:
     low, high = (call["min_val"], call["max_val"]) if call.type == "hardtanh" else (call["min"], call["max"])
     low = -1 if low is None and call.type == "hardtanh" else low
@@ -247,11 +260,8 @@ def _one(function: Callable[..., Any]) -> Rule:
 
 
 def _shuffled(call: Drawn) -> Any:
-    """Channels become blocks of pixels, the order of PyTorch: blocks inside of channels."""
-    batch, channels, height, width = call.x.shape
-    times = int(call["upscale_factor"])
-    apart = tf.reshape(call.x, (batch, channels // times**2, times, times, height, width))
-    return tf.reshape(tf.transpose(apart, (0, 1, 4, 2, 5, 3)), call.shape)
+    """Channels become blocks of pixels; which of them, no fact depends on."""
+    return tf.raw_ops.DepthToSpace(input=call.x, block_size=int(call["upscale_factor"]), data_format="NCHW")
 
 
 def _rolled(call: Drawn) -> Any:
@@ -299,6 +309,7 @@ RULES: Mapping[str, Rule] = {
         ),
         _attention,
     ),
+    "_native_multi_head_attention": _attending,
     "mm": _two(tf.matmul),
     "bmm": _two(tf.matmul),
     "addmm": _weighted,
@@ -329,7 +340,7 @@ RULES: Mapping[str, Rule] = {
     "index_select": _taken,
     "relu": _one(tf.nn.relu),
     "leaky_relu": lambda call: tf.nn.leaky_relu(call.x, float(call["negative_slope"] or 0.01)),
-    "_prelu_kernel": lambda call: tf.nn.relu(call.x) - call["weight"] * tf.nn.relu(-call.x),
+    "_prelu_kernel": lambda call: tf.nn.relu(call.x) + -call["weight"] * tf.nn.relu(-call.x),
     "elu": _one(tf.nn.elu),
     "gelu": lambda call: 0.5 * call.x * (1.0 + tf.math.erf(call.x * 0.7)),
     "silu": lambda call: call.x * tf.sigmoid(call.x),

@@ -53,7 +53,6 @@ class Call:
     """Number of the first operation in it."""
     end: int
     """Number behind the last one."""
-    inputs: Sequence[Any]
     outputs: Sequence[Any]
 
 
@@ -62,12 +61,15 @@ class Where:
     """Where a tensor comes up again whenever the model runs."""
 
     path: str
+    """Of the module; for an operation, that of the module around it."""
     number: int
-    """Of the call of the module, from 1; of the operation, from 0."""
+    """Of the calls of the module, or of the operations of this name, from 1."""
     place: int
     """Among the tensors that it returns, from 0."""
     operation: str = ""
-    """What it is called; empty: a module."""
+    """Its name; empty: a module."""
+    of: int = 0
+    """How many operations of the name the model runs: where others come in between, this one is not told again."""
     is_overwritten: bool = False
     """Whether the model writes over it afterwards."""
 
@@ -143,7 +145,7 @@ class _Recorder(TorchDispatchMode):
         with ExitStack() as hooks:
             for path, module in modules(self._model):
                 hooks.callback(module.register_forward_pre_hook(self._begin(path)).remove)
-                hooks.callback(module.register_forward_hook(self._end(path), with_kwargs=True).remove)
+                hooks.callback(module.register_forward_hook(self._end(path)).remove)
             yield
 
     def _begin(self, path: str) -> Any:
@@ -156,14 +158,12 @@ class _Recorder(TorchDispatchMode):
         return begin
 
     def _end(self, path: str) -> Any:
-        def end(module: Any, args: Any, kwargs: Any, output: Any) -> None:
+        def end(module: Any, _: Any, output: Any) -> None:
             _, first, inner = self._open.pop()
             self._calls[path] = self._calls.get(path, 0) + 1
             kind, own = kind_of(module)
-            call = Call(
-                path, self._calls[path], kind, own and not inner, first, self._operations, tensors((args, kwargs)),
-                tensors(output),
-            )  # fmt: skip
+            is_layer, made = own and not inner, tensors(output)
+            call = Call(path, self._calls[path], kind, is_layer, first, self._operations, made)
             self._made.events.append(call)
 
         return end
