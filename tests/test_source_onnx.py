@@ -531,3 +531,35 @@ def test_without_the_extra_one_line_says_what_to_install(stored: Path, package: 
     told = said(stored.parent, before=f"sys.modules[{package!r}] = None")
     assert f"model.kind: onnx needs {package}, which is not installed" in told
     assert "pip install 'fmreport[onnx]'" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SD-UNet", "R50x1"])
+def test_the_same_weights_written_by_pytorch_give_the_same_rows_as_in_keras(name: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="needs the extra fmreport[torch]")
+    from torch_twins import Bit as TorchBit
+    from torch_twins import SDUNet
+
+    size = (64, 64)
+    model = shake(sd_unet(4, size=size) if name == "SD-UNet" else bit("R50x1"))
+    twin = (SDUNet if name == "SD-UNet" else TorchBit)(model).eval()
+    # The exporter that needs no other package; another one writes the same operations.
+    torch.onnx.export(
+        twin, (torch.rand(2, 3, *size),), str(tmp_path / "model.onnx"), dynamo=False, opset_version=18,
+        input_names=[IMAGE], dynamic_axes={IMAGE: {0: "n"}},
+    )  # fmt: skip
+    source, other = KerasModel(model, Identity("keras", "test", "", "", 0)), opened(tmp_path / "model.onnx", size)
+    before, after = convolutions(source, size), convolutions(other, size)
+    batch = images(size=size)
+    expected = source.tapped([*before.values()], dict, size=size, batch=2)(batch)
+    found = other.tapped([*after.values()], dict, size=size, batch=2)(batch)
+    assert len(before) == len(after) > 50
+    for path, value in expected.items():
+        if path == "head/conv":
+            continue  # its own activation is a part of a layer of Keras
+        near = [
+            each for each, made in found.items()
+            if made.shape == value.shape and np.abs(made - value).max() <= 1e-4 * np.abs(value).max()
+        ]  # fmt: skip
+        assert [facts(after[each]) for each in near] == [facts(before[path])], path
+    keras.backend.clear_session()
