@@ -35,13 +35,17 @@ FLOAT = ("torch", "onnx", "tflite")
 
 
 def unet() -> keras.Model:
-    """With weights for which no layer is nearly dead, and a last convolution that ends in no activation."""
+    """With biases, as converters leave out those of zeros, and a last convolution that ends in no activation."""
     keras.utils.set_random_seed(0)
     model = sd_unet(8, size=SIZE)
     last = model.get_layer("head.conv")
     bare = keras.layers.Conv2D(3, 3, padding="same", name="head.conv")
     made = keras.Model(model.input, bare(last.input))
     bare.set_weights(last.get_weights())
+    random = np.random.default_rng(0)
+    for variable in made.trainable_variables:
+        if variable.name in ("bias", "beta"):
+            variable.assign(random.normal(size=variable.shape))
     return made
 
 
@@ -102,10 +106,9 @@ def test_the_table_of_layers_is_the_same(framework: str, runs: dict[str, Path]) 
 @pytest.mark.parametrize("framework", FLOAT)
 def test_all_convolutions_are_paired_and_drift_is_rounding(framework: str, runs: dict[str, Path]) -> None:
     found = compared(runs, framework)
-    drifts = [each.drift.relative for each in found.taps]
+    drifts = [each.drift.relative for each in found.taps if each.drift is not None]
     assert len(drifts) == 51
-    assert not found.added
-    assert not found.removed
+    assert not [each for each in (*found.added, *found.removed) if each.tapped]
     assert all(drift is not None and drift < 1e-4 for drift in drifts)
 
 
@@ -114,4 +117,5 @@ def test_whole_numbers_show_where_they_depart(runs: dict[str, Path]) -> None:
     found = compared(runs, "int8")
     assert len(found.taps) == 51
     assert found.onset is not None
-    assert all(each.drift.relative is not None and each.drift.relative > 1e-3 for each in found.taps)
+    drifts = [each.drift.relative for each in found.taps if each.drift is not None]
+    assert all(drift is not None and drift > 1e-3 for drift in drifts)
