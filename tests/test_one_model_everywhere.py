@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import skimage.data
 import tensorflow as tf
 
 from fmreport import config, open_run, run
@@ -57,8 +58,8 @@ def stored(folder: Path) -> None:
     spec = [tf.TensorSpec((None, *SIZE, 3), tf.float32, name="image")]
     tf2onnx.convert.from_keras(model, input_signature=spec, output_path=str(folder / "model.onnx"), opset=18)
     (folder / "model.tflite").write_bytes(converted(model))
-    random = np.random.default_rng(0)
-    images = [random.uniform(-1, 1, (1, *SIZE, 3)).astype(np.float32) for _ in range(4)]
+    pictures = [tf.image.resize(getattr(skimage.data, name)()[None, ..., :3], SIZE) for name in PROBES]
+    images = [each.numpy() / 127.5 - 1 for each in pictures]
     (folder / "whole.tflite").write_bytes(converted(model, whole(images)))
 
 
