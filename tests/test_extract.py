@@ -200,8 +200,10 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     known = {table: set(found) for table, found in columns.described().items()}
     of_maps = {s.name for measure in load().values() if measure.of_maps for s in measure.sums if s.per == "image"}
     of_masks = {derived.column.name for derived in Regions.columns}
-    assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks
-    assert known["channels"] == set(tables.channels.columns)
+    (quantised,) = load(["saturation"]).values()
+    of_quantised = {each.column.name for each in (*quantised.sums, *quantised.columns)}
+    assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks | of_quantised
+    assert known["channels"] == set(tables.channels.columns) | of_quantised
     assert known["histograms"] == set(tables.histograms.columns)
     assert known["summary"] >= set(summary.columns)
 

@@ -37,3 +37,18 @@ def whole(images: Iterable[np.ndarray], dtype: Any = tf.int8) -> Callable[[Any],
         converter.inference_input_type = converter.inference_output_type = dtype
 
     return settle
+
+
+def renamed(content: bytes, operator: str, name: str) -> bytes:
+    """The file with a custom operator of that name in the place of one of its own."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for code in model.operatorCodes:
+        if code.builtinCode == getattr(schema.BuiltinOperator, operator):
+            code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+            code.customCode = name
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())

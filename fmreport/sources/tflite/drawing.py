@@ -19,7 +19,7 @@ from fmreport.sources.tflite.operations import ACTIVATIONS, HANDS_ON, RULES
 
 SHAPES = ("SHAPE", "RANK")
 """Operators that read no values of an activation."""
-NAMED = {"QUANTIZE": "Quantize", "DEQUANTIZE": "Dequantize"}
+NAMED = {"QUANTIZE": "Quantize", "DEQUANTIZE": "Dequantize", "PRELU": "PReLU"}
 """Types of layers that their operations do not tell."""
 
 
@@ -32,6 +32,8 @@ class Drawer:
         self._live: dict[int, Any] = {}
         self._idle: dict[int, Any] = {}
         self._behind: dict[int, tuple[int, ...]] = {index: (index,) for index in file.weights}
+        self._same: dict[int, int] = {}
+        """Tensors that hold the numbers of another in another format."""
         self._held: dict[str, int] = {}
 
     def draw(self, fed: Mapping[int, Any]) -> Drawing:
@@ -60,6 +62,8 @@ class Drawer:
     def _note(self, operator: Operator) -> None:
         """What is made of no image is known, and so are the weights of which it is made."""
         if operator.type in SHAPES or not any(i in self._live for i in operator.inputs):
+            if operator.type == "DEQUANTIZE":
+                self._same[operator.outputs[0]] = operator.inputs[0]
             behind = tuple(dict.fromkeys(w for i in operator.inputs for w in self._behind.get(i, ())))
             self._behind |= dict.fromkeys(operator.outputs, () if operator.type in SHAPES else behind)
 
@@ -141,6 +145,8 @@ class Drawer:
             real = weight.dtype if weight.dtype is not None and weight.dtype.kind == "f" else np.float32
             return self._sketch.weight(weight.name, weight.shape, real, trainable=False)
         held = self._known(index)
+        if index in self._same:
+            return tf.cast(self._tensor(self._same[index]), held.dtype)
         behind = [self._tensor(each) for each in self._behind.get(index, ())]
         if not behind:
             return self._sketch.constant(held)

@@ -83,5 +83,6 @@ def _chosen(parts: Sequence[list[str]], operator: Operator) -> list[str]:
 
     So a convolution keeps its layer's name where its activation or a normalisation was made part of it.
     """
-    own = (part for part in parts if operator.type in BIASED and MULTIPLIES.search(part[-1]))
-    return next(own, parts[0] if parts else [])
+    scoped = [part for part in parts if len(part) > 1] or list(parts)
+    own = (part for part in scoped if operator.type in BIASED and MULTIPLIES.search(part[-1]))
+    return next(own, scoped[0] if scoped else [])

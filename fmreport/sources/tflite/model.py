@@ -48,17 +48,17 @@ class TfliteModel(HostedModel):
         interpreter = self._run(arrays)
 
         def known(index: int) -> np.ndarray:
-            return self._file.tensors[index].real(interpreter.get_tensor(index))
+            return self._value(interpreter, index)
 
         return Drawer(self._file, known, sketch).draw(dict(zip(self._file.inputs, fed, strict=True)))
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:
-        tensors = [self._file.tensors[index] for index in wanted if isinstance(index, int)]
+        indices = [index for index in wanted if isinstance(index, int)]
 
         def run(arrays: Sequence[np.ndarray]) -> Arrays:
             interpreter = self._run(arrays)
             # Copies: the next run writes where these lie.
-            return {each.index: each.real(interpreter.get_tensor(each.index)) for each in tensors}
+            return {index: self._value(interpreter, index) for index in indices}
 
         return run
 
@@ -79,6 +79,17 @@ class TfliteModel(HostedModel):
                 fix="try another preprocess.size, and feed other inputs by model.inputs",
             ) from error
         return interpreter
+
+    def _value(self, interpreter: Interpreter, index: int) -> np.ndarray:
+        """A copy of a tensor, as real numbers."""
+        tensor = self._file.tensors[index]
+        try:
+            return tensor.real(interpreter.get_tensor(index))
+        except FAILURES as error:
+            raise SourceError(
+                f"{self._identity.source} fails while it runs: {tensor.name} cannot be read: {summary(error)}",
+                fix="try another preprocess.size, or convert the model again",
+            ) from error
 
     def _ready(self, shapes: Sequence[tuple[int, ...]]) -> Interpreter:
         """An interpreter for inputs of such shapes."""
