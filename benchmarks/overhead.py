@@ -1,8 +1,9 @@
-"""The cost of measuring every convolution: `python -m benchmarks.overhead [--measures all] [--json FILE]`.
+"""The cost of measuring every convolution: `python -m benchmarks.overhead [--source torch] [--measures all]`.
 
 Three ways over the same images: (a) the plain forward pass; (b) fmreport's measuring pass; (c) the textbook way, a
 Keras model with every convolution as an output, `predict`, and the same measures in NumPy. Then each measure alone,
-and the memory of 20 and of 200 probes.
+and the memory of 20 and of 200 probes. `--source torch` does it with a PyTorch model, whose textbook way are forward
+hooks, and tells the memory after 100 and after 1,000 images; `--json FILE` writes the figures.
 
 `--measures values` takes those of single values, as (c) does; `--measures all` also those of maps, with every plane
 that probes with masks have, and leaves (c) out.
@@ -14,7 +15,7 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.timing import compared, in_fresh_process, interleaved, peak
+from benchmarks.timing import MB, compared, in_fresh_process, interleaved, peak, status
 
 BIT = "BiT-R50x1, a SavedModel"
-MODELS = {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224), BIT: (224, 224)}
-"""Models and the size of their images."""
+TORCH = "ResNet-50, PyTorch"
+MODELS = {
+    "tensorflow": {"SD-UNet width 32": (160, 160), "ResNet50V2": (224, 224), BIT: (224, 224)},
+    "torch": {TORCH: (224, 224)},
+}
+"""Models of each framework, and the size of their images."""
+SIZES = {name: size for models in MODELS.values() for name, size in models.items()}
 WAYS = ("a: plain forward pass", "b: fmreport", "c: textbook, NumPy")
 MASKS = 64
 """Probes with a mask, as many as make every plane of a scene."""
@@ -38,8 +44,8 @@ class Bench:
 
     def __init__(self, name: str, batch: int, measures: str) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self.size, self.batch = MODELS[name], batch
-        self.model, self.tappable = saved_bit() if name == BIT else keras_model(name)
+        self.name, self.size, self.batch = name, SIZES[name], batch
+        self.model, self.tappable = OPENED.get(name, keras_model)(name)
         self.every = self.tappable.inventory(self.size)[1]
         self.taps = [tap for tap in self.every if tap.type == "Conv2D"]
         rng = np.random.default_rng(0)
@@ -49,6 +55,8 @@ class Bench:
 
     def plain(self) -> Callable[[], object]:
         """The way (a)."""
+        if self.name == TORCH:
+            return lambda: torch_outputs(self.model, self.images, [])
         import tensorflow as tf
 
         spec = tf.TensorSpec(self.images.shape, tf.float32)
@@ -67,6 +75,9 @@ class Bench:
 
     def textbook(self) -> Callable[[], object]:
         """The way (c)."""
+        if self.name == TORCH:
+            paths = [tap.layer.replace("/", ".") for tap in self.taps]
+            return lambda: [numpy_measures(maps) for maps in torch_outputs(self.model, self.images, paths)]
         import keras
 
         if not isinstance(self.model, keras.Model):
@@ -103,7 +114,42 @@ def keras_model(name: str) -> tuple[Any, Any]:
     return model, KerasModel(model, Identity("benchmark", name, "", "", 0))
 
 
-def saved_bit() -> tuple[Any, Any]:
+def torch_model(name: str) -> tuple[Any, Any]:
+    """An untrained PyTorch module, and as fmreport opens it."""
+    from fmreport import config as settings
+    from fmreport.sources import open_source
+
+    data = {
+        "name": "benchmark",
+        "model": {"kind": "torch", "function": "benchmarks.resnet50:make"},
+        "preprocess": {"size": list(SIZES[name])},
+        "probes": [{"kind": "skimage", "names": ["cat"]}],
+    }
+    opened = open_source(settings.from_dict(data, Path()))
+    from benchmarks.resnet50 import make
+
+    return make(), opened
+
+
+def torch_outputs(model: Any, images: np.ndarray, paths: Sequence[str]) -> list[np.ndarray]:
+    """What modules return, channels last, by forward hooks as they are usually written."""
+    import torch
+
+    kept: list[np.ndarray] = []
+    hooks = [
+        model.get_submodule(path).register_forward_hook(
+            lambda _, __, made: kept.append(made.permute(0, 2, 3, 1).contiguous().numpy())
+        )
+        for path in paths
+    ]
+    with torch.no_grad():
+        model(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous())
+    for hook in hooks:
+        hook.remove()
+    return kept
+
+
+def saved_bit(_: str) -> tuple[Any, Any]:
     """An R50x1 as TensorFlow loads it from a SavedModel, and as fmreport opens it."""
     import tensorflow as tf
 
@@ -125,6 +171,10 @@ def saved_bit() -> tuple[Any, Any]:
             return loaded.serve(images)
 
         return plain, open_source(settings.from_dict(data, folder))
+
+
+OPENED: Mapping[str, Callable[[str], tuple[Any, Any]]] = {BIT: saved_bit, TORCH: torch_model}
+"""How models are opened that are not Keras's own."""
 
 
 def numpy_measures(maps: np.ndarray) -> dict[str, np.ndarray]:
@@ -201,6 +251,16 @@ def probes_peak(count: int, measures: str) -> dict[str, float]:
         return peak(build, runs=1)
 
 
+def memory_after(name: str) -> dict[int, float]:
+    """Resident megabytes after 100 and after 1,000 images, four at a time."""
+    run, found = Bench(name, 4, "values").measured(), {}
+    for images in range(4, 1004, 4):
+        run()
+        if images in (100, 1000):
+            found[images] = status("VmRSS") / MB
+    return found
+
+
 def printed(title: str, rows: dict[str, dict[str, float]], peaks: dict[str, dict[str, float]]) -> Table:
     """One model's figures as a table."""
     table = Table(title=title, box=None, title_justify="left", pad_edge=False)
@@ -216,11 +276,13 @@ def main() -> None:
     """Prints the figures, and writes them where `--json` says."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--measures", choices=("values", "all"), default="values")
+    parser.add_argument("--source", choices=tuple(MODELS), default="tensorflow")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 4], help="images at a time; a run takes up to 4")
     parser.add_argument("--peak", nargs=3, metavar=("MODEL", "WAY", "BATCH"), help=argparse.SUPPRESS)
     parser.add_argument("--probes", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--after", metavar="MODEL", help=argparse.SUPPRESS)
     options = parser.parse_args()
     out = Console()
     if options.peak:
@@ -230,18 +292,26 @@ def main() -> None:
     if options.probes:
         print(json.dumps(probes_peak(options.probes, options.measures)))
         return
+    if options.after:
+        print(json.dumps(memory_after(options.after)))
+        return
     figures: dict[str, Any] = {}
-    for name, batch in product(MODELS, options.batch):
+    for name, batch in product(MODELS[options.source], options.batch):
         title = f"{name}, batch {batch}"
         figures[title] = {
             "times": times(name, batch, options.measures, options.runs),
             "peaks": memory(name, batch, options.measures),
         }
         out.print(printed(title, figures[title]["times"], figures[title]["peaks"]), "")
-    asked = ("benchmarks.overhead", "--measures", options.measures, "--probes")
-    figures["probes"] = {n: in_fresh_process(*asked, str(n)) for n in (20, 200)}
-    for n, megabytes in figures["probes"].items():
-        out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
+    if options.source == "torch":
+        figures["after"] = in_fresh_process("benchmarks.overhead", "--after", TORCH)
+        for images, megabytes in figures["after"].items():
+            out.print(f"after {images} images: {megabytes:.0f} MB")
+    else:
+        asked = ("benchmarks.overhead", "--measures", options.measures, "--probes")
+        figures["probes"] = {n: in_fresh_process(*asked, str(n)) for n in (20, 200)}
+        for n, megabytes in figures["probes"].items():
+            out.print(f"{n} probes: peak {megabytes['whole']:.0f} MB, {megabytes['above']:.0f} MB above idle")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

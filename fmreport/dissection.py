@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fmreport.extract import SIZE, Advance, Engine, Extraction, Made, Shard, Step, Stepped, Task, image
+from fmreport.extract import SIZE, Advance, Engine, Extraction, Made, Shard, Step, Stepped, Task, image, portions
 from fmreport.measures.overlap import Alignment, alignment, exceeding, overlap, tiles
 from fmreport.measures.quantile import Search, bits_per_pass, count_parts, split
 from fmreport.probes.scenes import COLOURS
@@ -169,9 +169,12 @@ def _counting(extraction: Extraction, bits: int) -> Function:
     channels = sum(tap.channels for tap in taps)
 
     def then(tensors: Mapping[str, Any], _: Any, real: Any, low: Any, shift: Any) -> list[Any]:
-        return [count_parts(tensors[name], real, low[:, place], shift, bits=bits) for name, place in places.items()]
+        return [count_parts(tensors[name], real, low[:, places[name]], shift, bits=bits) for name in tensors]
 
-    return _function(extraction, taps, then, [(2, channels), (1,)])
+    def together(parts: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
+        return [counts for part in parts for counts in part]
+
+    return _function(extraction, taps, then, [(2, channels), (1,)], together)
 
 
 def _overlapping(extraction: Extraction) -> Function:
@@ -189,38 +192,53 @@ def _overlapping(extraction: Extraction) -> Function:
         looked = scene[..., kept, None] * real[:, None, None, None]
         planes = ops.concatenate([looked, *(looked * scene[..., mask, None] for mask in masks)], axis=-1)
         # Maps of one grid need the same pixels in the same order.
-        shown = {each: tiles(planes, each) for each in dict.fromkeys(aligned.values())}
+        shown = {each: tiles(planes, each) for each in dict.fromkeys(aligned[name] for name in tensors)}
         found: dict[Alignment, list[tuple[Any, Any, Any]]] = {each: [] for each in shown}
-        for name, place in places.items():
-            cell, channel, excess = exceeding(tensors[name], threshold[place], aligned[name])
+        for name, tensor in tensors.items():
+            place = places[name]
+            cell, channel, excess = exceeding(tensor, threshold[place], aligned[name])
             found[aligned[name]].append((cell, channel + place.start, excess))
         # One loop for all maps of a grid: a loop of its own for each takes longer to build than to run.
         counts = [overlap(_joined(cells), shown[each], each, channels=channels) for each, cells in found.items()]
         return [ops.sum(ops.cast(planes, "int64"), axis=(0, 1, 2)), sum(counts[1:], start=counts[0])]
 
-    return _function(extraction, taps, then, [(channels,)])
+    def together(parts: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
+        return [parts[0][0], np.sum([of_channels for _, of_channels in parts], axis=0)]
+
+    return _function(extraction, taps, then, [(channels,)], together)
 
 
 def _function(
-    extraction: Extraction, taps: Sequence[Tap], then: Callable[..., list[Any]], beside: Sequence[tuple[int, ...]]
+    extraction: Extraction,
+    taps: Sequence[Tap],
+    then: Callable[..., list[Any]],
+    beside: Sequence[tuple[int, ...]],
+    together: Callable[[Sequence[list[np.ndarray]]], list[np.ndarray]],
 ) -> Function:
     """A function of images, their scenes, what `_batches` says of them, and others, to what `then` makes of the maps.
 
-    Maps are float32; the image itself is one of them.
+    Maps are float32, by name in the order of the taps; the image itself is one of them. Where not all are handed over
+    at once, `together` makes one of what several runs of the model give.
     """
     scenes, batch = extraction.scenes, extraction.batch
     assert scenes is not None
 
-    def of_maps(made: Mapping[str, Any], scene: Any, *others: Any) -> list[Any]:
-        from keras import ops
-
-        tensors = {name: ops.cast(tensor, "float32") for name, tensor in made.items()}
-        return then({**tensors, IMAGE: scene[..., -len(COLOURS) :]}, scene, *others)
-
     size = extraction.preprocess.size
-    of_model = [tap for tap in taps if tap.name != IMAGE]
     shapes = [(batch, *size, len(scenes.planes)), (batch,), *beside]
-    return extraction.model.tapped(of_model, of_maps, size=size, batch=batch, beside=shapes)
+
+    def of_portion(portion: Sequence[Tap]) -> Function:
+        def of_maps(made: Mapping[str, Any], scene: Any, *others: Any) -> list[Any]:
+            from keras import ops
+
+            tensors = {name: ops.cast(tensor, "float32") for name, tensor in made.items()}
+            tensors[IMAGE] = scene[..., -len(COLOURS) :]
+            return then({tap.name: tensors[tap.name] for tap in portion}, scene, *others)
+
+        of_model = [tap for tap in portion if tap.name != IMAGE]
+        return extraction.model.tapped(of_model, of_maps, size=size, batch=batch, beside=shapes)
+
+    parts = [of_portion(portion) for portion in portions(taps, extraction.feed.handed)]
+    return lambda *arrays: together([part(*arrays) for part in parts])
 
 
 def _batches(

@@ -80,6 +80,11 @@ def here(framework: dict[str, str], devices: Sequence[str], settings: dict[str, 
     )
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """NumPy's linear algebra on one thread: several add up in another order, on another number of cores."""

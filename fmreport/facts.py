@@ -30,7 +30,8 @@ class FileFact:
     bytes: int | None
     """Not known of a run of format 1."""
     sha256: str
-    """Of the file's bytes; of a folder, over the names and bytes of its files in order."""
+    """Of the file's bytes; of a folder, or of a model with data in files beside it, over the names and bytes of all
+    files in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fmreport.errors import SelectorError
-from fmreport.records import INVENTORY, LAYERS, OPTIONAL, Layer, ReceptiveField, Tap
+from fmreport.records import INVENTORY, LAYERS, OPTIONAL, QUANTISED, Layer, Quantisation, ReceptiveField, Tap
 
 PARTS = {
     "rf_height": ("size", 0),
@@ -35,7 +35,9 @@ _INVENTORY = (
     "path", "type", *OUTPUT, "parameters", "trainable_parameters", *(c.name for c in INVENTORY if c.name != "path")
 )  # fmt: skip
 """Columns of the inventory."""
-FRACTIONS = ("nyquist", "positions_kept", *(name for name in PARTS if name not in OPTIONAL))
+FRACTIONS = (
+    "nyquist", "positions_kept", "scale", "lowest", "highest", *(name for name in PARTS if name not in OPTIONAL),
+)  # fmt: skip
 """Columns of numbers with decimals."""
 NUMPY = {"bfloat16": "float16"}
 """Formats that NumPy does not have, by one of the same size."""
@@ -57,7 +59,9 @@ class Inventory:
 
 def layers_table(taps: Sequence[Tap], size: tuple[int, int]) -> pd.DataFrame:
     """The `layers` table, one row per tap, for images of `size` (H, W)."""
-    return _table([_of_tap(tap, size) for tap in taps], [column.name for column in LAYERS])
+    quantised = any(tap.quantisation is not None for tap in taps)
+    names = [column.name for column in LAYERS if quantised or column not in QUANTISED]
+    return _table([_of_tap(tap, size) for tap in taps], names)
 
 
 def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
@@ -75,7 +79,15 @@ def _of_tap(tap: Tap, size: tuple[int, int]) -> dict[str, Any]:
         "macs": tap.work.macs if tap.work else None,
         "products": tap.work.products if tap.work else None,
         **_seen(tap.receptive_field),
+        **_quantised(tap.quantisation),
     }
+
+
+def _quantised(held: Quantisation | None) -> dict[str, Any]:
+    if held is None:
+        return {}
+    lowest, highest = held.ends
+    return {"scale": held.scale, "zero_point": held.zero_point, "lowest": lowest, "highest": highest}
 
 
 def _seen(field: ReceptiveField) -> dict[str, Any]:

@@ -39,6 +39,38 @@ class ReceptiveField:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantisation:
+    """How whole numbers stand for the values of a tap: `scale * (q - zero_point)`."""
+
+    scale: float
+    """From one number to the next."""
+    zero_point: int
+    """The number that stands for 0."""
+    lowest: int
+    """The smallest number of the format: what would lie below it is held as this one."""
+    highest: int
+
+    def real(self, numbers: np.ndarray) -> np.ndarray:
+        """float32 values that whole numbers stand for."""
+        # In float64, as a difference of 16-bit numbers times a scale need not be exact in between.
+        made: np.ndarray = (self.scale * (numbers.astype(np.float64) - self.zero_point)).astype(np.float32)
+        return made
+
+    def whole(self, values: np.ndarray) -> np.ndarray:
+        """The nearest numbers, as float64, within those that the format has; NaN is 0."""
+        known = np.where(np.isnan(values), 0.0, values.astype(np.float64))
+        found = np.round(known / self.scale) + self.zero_point
+        made: np.ndarray = np.clip(found, self.lowest, self.highest)
+        return made
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Values of the smallest and of the largest number, as float32 holds them."""
+        low, high = self.real(np.array([self.lowest, self.highest]))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a part of a model does for one image."""
 
@@ -106,6 +138,8 @@ class Tap:
     """Whether its spatial axes are rows and columns; False also where there are not two."""
     returned: int = 0
     """Which of the tensors that the model returns this is, from 1; 0 where it returns others."""
+    quantisation: Quantisation | None = None
+    """Of values that the model holds as whole numbers."""
 
     @property
     def channels(self) -> int:
@@ -223,6 +257,14 @@ TAP = Column(
     "tap", "", "name of the tap: the layer's path, `:2` its second call, `@2` its second output", "", "taps-and-tables"
 )
 TAP_OR_IMAGE = Column("tap", "", f"name of the tap; {IMAGE}: the colours of the image itself", "", "taps-and-tables")
+QUANTISED = explained(
+    "saturation",
+    Column("scale", "activation", "of a quantised tap: from one of its numbers to the next"),
+    Column("zero_point", "number", "of a quantised tap: the number that stands for 0"),
+    Column("lowest", "activation", "of a quantised tap: the value of the smallest number of its format"),
+    Column("highest", "activation", "of a quantised tap: the value of the largest number of its format"),
+)
+"""Columns of the table `layers` where some tap is quantised."""
 LAYERS = explained(
     "taps-and-tables",
     TAP,
@@ -272,6 +314,7 @@ LAYERS = explained(
         Column("rf_reason", "", "what decides the status of the receptive field"),
         Column("rf_normalised", "", "the first normalisation over positions, which is left out of the receptive field"),
     ),
+    *QUANTISED,
     *explained(
         "zeros-by-design",
         Column("zeros", "", "whether exact zeros are made on purpose: by design, by chance (not by design), unknown"),
@@ -332,6 +375,6 @@ ATTRIBUTION = (
 
 OPTIONAL = (
     "class", "order", "first", "height", "width", "channels", "macs", "products", "own_macs", "own_products",
-    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x",
+    "rf_height", "rf_width", "rf_union_height", "rf_union_width", "rf_padding_y", "rf_padding_x", "zero_point",
 )  # fmt: skip
 """Columns of whole numbers that are empty where there is none."""

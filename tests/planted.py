@@ -34,6 +34,7 @@ class Planted:
     graph: bool = False
     """Whether functions are traced, as those of real models are; plain calls give the same and start sooner."""
     batch: int | None = None
+    hosted: bool = False
     identity: Identity = field(default=Identity("planted", "planted", "", "tensorflow", 0))
     image_input: InputSpec = field(default=InputSpec("image", (1, 1), 3))
     asked: list[tuple[str, ...]] = field(default_factory=list)

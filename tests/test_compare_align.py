@@ -159,7 +159,10 @@ def test_a_wider_layer_and_another_activation_are_still_the_layers_of_their_path
         ("ReLU", "GELU", True),
         ("Activation", "LeakyReLU", True),
         ("MaxPooling2D", "AveragePooling2D", False),
+        ("Conv2D", "StandardizedConv2D", True),
         ("Conv2D", "DepthwiseConv2D", False),
+        ("Conv2D", "SeparableConv2D", False),
+        ("Conv2D", "Conv2DTranspose", False),
     ],
 )
 def test_types_are_of_one_family_however_they_are_spelt(one: str, other: str, same: bool) -> None:

@@ -16,7 +16,9 @@ from fmreport.config import (
     BuilderSection,
     HubSection,
     KerasSection,
+    OnnxSection,
     SavedModelSection,
+    TfliteSection,
     load,
     new_config,
 )
@@ -31,10 +33,12 @@ MODELS = {
     "old.H5": ("old", KerasSection),
     "./saved/": ("saved", SavedModelSection),
     "frozen.pb": ("frozen", SavedModelSection),
+    "models/net.ONNX": ("net", OnnxSection),
     "https://tfhub.dev/google/bit/m-r50x1/1": ("m-r50x1-1", HubSection),
     "file:///models/bit": ("models-bit", HubSection),
     "C:\\nets\\a.hdf5": ("a", KerasSection),
     ".keras": ("model", KerasSection),
+    "models/net.TFLite": ("net", TfliteSection),
     "ResNet50V2": ("ResNet50V2", ApplicationSection),
     "my.module:make_model": ("make_model", BuilderSection),
 }
@@ -85,12 +89,6 @@ def test_any_path_survives_being_written(tmp_path_factory: pytest.TempPathFactor
 def test_text_that_yaml_would_take_for_something_else_is_quoted(text: str) -> None:
     assert scalar(text).startswith('"')
     assert scalar(text).isprintable()
-
-
-def test_a_tf_lite_file_is_refused_as_such() -> None:
-    with pytest.raises(ConfigError, match="TF Lite file, whose layers cannot be tapped") as caught:
-        new_config("models/net.tflite", TEMPLATE)
-    assert caught.value.fix == "give the Keras model or SavedModel that it was made of"
 
 
 @pytest.mark.parametrize("text", ["", "two words", "builtin:", "a:b:c", "50ResNet"])

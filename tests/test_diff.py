@@ -62,6 +62,8 @@ def test_what_lies_before_the_first_change_is_equal_to_the_last_bit(planted: Dif
     states = {tap.pair.b: tap.state for tap in planted.found.taps}
     first = [tap.pair.b for tap in planted.found.taps if tap.begins]
     assert first == ["sum"]
+    onset = planted.found.onset
+    assert (onset.agree, onset.until, onset.start) == (0, "b3_act", "sum")
     place = list(states).index("sum")
     assert set(list(states.values())[:place]) == {EQUAL}
     assert EQUAL not in list(states.values())[place:]

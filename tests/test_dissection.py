@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from test_quantile import by_sorting
 from fmreport.analysis import Evidence
 from fmreport.analysis.dissection import BY_EXTENT, BY_FIELD, Dissection, iou
 from fmreport.dissection import dissect
-from fmreport.extract import Extraction
+from fmreport.extract import Extraction, Feed
 from fmreport.measures.overlap import alignment
 from fmreport.probes import Preprocess
 from fmreport.probes.scenes import Scenes
@@ -122,6 +123,12 @@ def test_batches_and_memory_change_nothing(masks: list[np.ndarray | None], batch
     given = activations(masks)
     whole = table(extraction_of(given, pictures(masks), batch=2))
     pd.testing.assert_frame_equal(table(extraction_of(given, pictures(masks), batch=batch), memory_mb=1), whole)
+
+
+def test_maps_that_are_handed_over_in_portions_change_nothing(masks: list[np.ndarray | None]) -> None:
+    whole = extraction_of(activations(masks), pictures(masks), batch=3)
+    parts = replace(whole, feed=Feed(handed=1))
+    pd.testing.assert_frame_equal(table(parts), table(whole), check_exact=True)
 
 
 def test_a_channel_that_is_a_small_mask_is_a_detector() -> None:

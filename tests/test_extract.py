@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from planted import Numbers, Planted, extraction
 
 from fmreport import columns
 from fmreport.errors import SourceError
-from fmreport.extract import Extraction, Tables, batch_size, batches
+from fmreport.extract import Extraction, Feed, Tables, batch_size, batches, handed, portions
 from fmreport.measures import Sum, fold, load, merge
 from fmreport.measures.regions import Regions
 from fmreport.measures.summary import summarise
@@ -198,8 +200,10 @@ def test_every_column_of_every_table_has_a_meaning() -> None:
     known = {table: set(found) for table, found in columns.described().items()}
     of_maps = {s.name for measure in load().values() if measure.of_maps for s in measure.sums if s.per == "image"}
     of_masks = {derived.column.name for derived in Regions.columns}
-    assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks
-    assert known["channels"] == set(tables.channels.columns)
+    (quantised,) = load(["saturation"]).values()
+    of_quantised = {each.column.name for each in (*quantised.sums, *quantised.columns)}
+    assert known["samples"] == set(tables.samples.columns) | of_maps | of_masks | of_quantised
+    assert known["channels"] == set(tables.channels.columns) | of_quantised
     assert known["histograms"] == set(tables.histograms.columns)
     assert known["summary"] >= set(summary.columns)
 
@@ -213,10 +217,24 @@ def test_counts_and_states_have_their_types() -> None:
     assert whole().histograms["count"].dtype == np.int64
 
 
-def test_shown_maps_are_the_activations() -> None:
+@pytest.mark.parametrize("most", [1, 1000, 2000])
+def test_taps_that_are_handed_over_in_portions_have_the_same_tables_bit_for_bit(most: int) -> None:
+    whole, parts = extraction(activations(), batch=2), extraction(activations(), batch=2)
+    parts = replace(parts, feed=Feed(handed=most))
+    one, other = whole.measure(["p1"]), parts.measure(["p1"])
+    for name in ("samples", "channels", "histograms"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    # The same measures, in a function for each portion; careful ones for images that float32 does not hold.
+    asked = parts.model.asked[: len(portions(parts.taps, most))]
+    assert [name for names in asked for name in names] == list(activations())
+    assert len(asked) > 1
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_shown_maps_are_the_activations(most: int | None) -> None:
     made = {name: activations()[name] for name in ("signed", "sequence", "volume", "half", "wide")}
     chosen = {name: np.array([2, 0]) for name in made}
-    shown = list(extraction(made, batch=4).show(chosen, ["p3", "p1"]))
+    shown = list(replace(extraction(made, batch=4), feed=Feed(handed=most)).show(chosen, ["p3", "p1"]))
     assert [name for name, _ in shown] == ["p3", "p1"]
     for name, maps in shown:
         for t, values in maps.items():
@@ -242,6 +260,29 @@ def test_a_batch_fits_into_memory() -> None:
     with pytest.raises(SourceError, match="one image needs about 8 MB") as caught:
         batch_size(model, model.taps, memory_mb=7, probes=9)
     assert "write memory_mb: 8" in caught.value.fix
+
+
+def test_what_another_framework_hands_over_takes_memory_beside_the_forward_pass() -> None:
+    model = Planted({"t": np.zeros((1, 64, 64, 64), np.float32)}, hosted=True)
+    assert batch_size(model, model.taps, memory_mb=10, probes=9) == 1
+    with pytest.raises(SourceError, match="one image needs about 10 MB"):
+        batch_size(model, model.taps, memory_mb=9, probes=9)
+    # Two images: 16 MB for the pass, and of the rest a half for each of the two that hold it.
+    assert handed(model, model.taps, batch=2, memory_mb=32) == (32 - 16) * 2**20 // 2 // 2
+    assert handed(model, model.taps, batch=2, memory_mb=16) == 2**20
+    assert handed(Planted(model.activations), model.taps, batch=2, memory_mb=32) is None
+
+
+@given(st.lists(st.integers(1, 50), max_size=12), st.integers(1, 100))
+def test_portions_hold_every_tap_once_in_order_and_no_more_than_fits(sizes: list[int], most: int) -> None:
+    taps = Planted({f"t{i}": np.zeros((1, size), np.float32) for i, size in enumerate(sizes)}).taps
+    parts = portions(taps, 4 * most)
+    assert [tap for part in parts for tap in part] == list(taps)
+    assert all(len(part) == 1 or sum(tap.elements for tap in part) <= most for part in parts)
+    # None could have been put to the one before it.
+    for before, part in pairwise(parts):
+        assert sum(tap.elements for tap in before) + part[0].elements > most
+    assert portions(taps, None) == [taps]
 
 
 def test_an_image_is_never_alone_in_a_batch_that_memory_makes_larger() -> None:

@@ -60,7 +60,8 @@ def test_groups_hold_every_tap_once_and_only_equals(drawn: list[tuple[tuple[int,
 def test_every_measure_declares_what_it_returns() -> None:
     planes = ("kept", "edge", "mask", "prior", "shuffled 1", "shifted 1", "red", "green", "blue")
     scene = Scene(tf.ones((6, 14, 10, len(planes))), planes)
-    (together,) = gather(tuple(load().values()), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene)
+    ends = {"x": (-1.0, 1.0)}
+    (together,) = gather(tuple(load().values()), {"x": tf.ones((6, 7, 5, 4))}, [("x",)], scene=scene, ends=ends)
     measures = tuple(load().values())
     assert set(together) == {s.name for measure in measures for s in measure.sums}
     for measure in measures:

@@ -257,9 +257,11 @@ def test_a_graph_that_cannot_be_built_says_so(tmp_path: Path) -> None:
     assert fix == "check model.outputs, and that the file is as it was written"
 
 
-def test_a_tf_lite_file_is_refused_as_such(tmp_path: Path) -> None:
+def test_a_tf_lite_file_is_opened_by_another_kind(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(b"TFL3")
-    assert refused(tmp_path / "net.tflite")[0].endswith("net.tflite is a TF Lite file, whose layers cannot be tapped")
+    said, fix = refused(tmp_path / "net.tflite")
+    assert said == "CONFIG: model.path: net.tflite is no saved graph by its name"
+    assert fix == "kind: tflite opens .tflite files; else give a folder with saved_model.pb or a frozen .pb file"
 
 
 def test_an_input_without_a_number_format_is_damage(tmp_path: Path) -> None:

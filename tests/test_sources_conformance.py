@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from permuting import check, entries, kept
 from saved_models import keras_file, plain
+from tflite_files import converted
 
 from fmreport import config
-from fmreport.sources import SOURCES, Identity, TappableModel, _quiet, open_source
+from fmreport.sources import EXTRAS, SOURCES, Identity, TappableModel, _quiet, open_source
 
 BUILDER = """
 import tf_keras
@@ -58,6 +59,44 @@ def of_bit(folder: Path) -> dict[str, Any]:
     return {"variant": "R50x1"}
 
 
+TORCH = """
+import torch
+from torch import nn
+
+class Small(nn.Module):
+    def __init__(self, filters):
+        super().__init__()
+        self.first = nn.Conv2d(3, filters, 3)
+        self.norm = nn.BatchNorm2d(filters)
+        self.relu = nn.ReLU(inplace=True)
+        self.drop = nn.Dropout(0.5)
+        self.second = nn.Conv2d(filters, filters, 3)
+
+    def forward(self, image):
+        before = self.relu(self.norm(self.first(image)))
+        return self.relu(self.second(self.drop(before))) + before[..., 1:-1, 1:-1]
+
+def make(filters):
+    return Small(filters)
+"""
+
+
+def of_torch(folder: Path) -> dict[str, Any]:
+    (folder / "conforming_torch.py").write_text(TORCH)
+    return {"function": "conforming_torch:make", "arguments": {"filters": 4}}
+
+
+def of_onnx(folder: Path) -> dict[str, Any]:
+    import onnx_models
+
+    return {"path": onnx_models.saved(onnx_models.plain(), folder).name}
+
+
+def of_tflite(folder: Path) -> dict[str, Any]:
+    (folder / "model.tflite").write_bytes(converted(plain(keras)))
+    return {"path": "model.tflite"}
+
+
 MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "keras": of_keras,
     "application": of_application,
@@ -65,6 +104,9 @@ MODELS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "savedmodel": of_savedmodel,
     "hub": of_hub,
     "bit": of_bit,
+    "torch": of_torch,
+    "onnx": of_onnx,
+    "tflite": of_tflite,
 }
 """For each kind a `model` section that opens at its size, made in a folder."""
 SIZES = {"application": (32, 40)}
@@ -77,6 +119,8 @@ def test_every_source_takes_part() -> None:
 @pytest.fixture(name="source", params=SOURCES, scope="module")
 def _source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[TappableModel, Any]:
     kind, folder = request.param, tmp_path_factory.mktemp(request.param)
+    for package in EXTRAS.get(kind, ()):
+        pytest.importorskip(package)
     size = SIZES.get(kind, (16, 16))
     data = {
         "name": "test",

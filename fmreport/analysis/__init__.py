@@ -29,6 +29,7 @@ ANALYSES: dict[str, str] = {
     "outliers": "fmreport.analysis.outliers:Outliers",
     "spread": "fmreport.analysis.spread:Spread",
     "facets": "fmreport.analysis.facets:Facets",
+    "sketch": "fmreport.analysis.sketch:Sketch",
 }
 """Every analysis by the name of the table that it makes; what a row names is imported on use."""
 

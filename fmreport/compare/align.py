@@ -28,8 +28,12 @@ from fmreport.facts import Facts
 from fmreport.store import Run
 
 SAME, RENAMED, MOVED, BOTH = "same path", "renamed", "moved", "renamed and moved"
-WEIGHTS = {"type": 1.0, "shape": 1.0, "parameters": 0.5, "words": 0.5, "content": 2.0}
+WEIGHTS = {"type": 1.0, "shape": 1.0, "parameters": 0.5, "words": 0.5, "content": 2.0, "held": 1.5}
 """What a comparison adds to the score of a pair, times 0 to 1."""
+HELD = 0.95
+"""How alike the content of two taps of one shape is where they hold the same, whatever their layers are called: 8 bits
+for a value change less. A framework that takes a normalisation or an activation into the convolution before it has what
+another has behind these."""
 HINT = 0.4
 """What the same path adds where a framework numbered it: less than content can."""
 MOST_UNLIKE = 1.5
@@ -142,20 +146,22 @@ def _scores(alike: Likeness, paired: dict[int, int], sides: tuple[Side, Side]) -
     """
     kind = alike.type & alike.channels & (alike.shape | alike.parameters)
     whole = np.where(alike.shape, 1.0, 0.5 * alike.channels)
+    held = alike.shape & alike.channels & (alike.content > HELD)
     parts = {
         "type": alike.type,
         "shape": whole,
         "parameters": alike.parameters & alike.type,
         "words": alike.words,
         "content": np.nan_to_num(alike.content),
+        "held": held,
     }
     score = sum((WEIGHTS[name] * part for name, part in parts.items()), HINT * alike.numbered) - MOST_UNLIKE
     hinted = alike.numbered & alike.type
     # Without content there is no more to go by than that nothing speaks against it.
     untold = np.isnan(alike.content) & alike.type & alike.shape & (alike.parameters | alike.channels)
-    possible = np.where((kind | untold | hinted) & (score > 0), score, 0.0)
+    possible = np.where((kind | untold | hinted | held) & (score > 0), score, 0.0)
     kept = dict(paired) or _in_order(possible, {})
-    expected = _expected(alike, kind, kept, sides)
+    expected = _expected(alike, kind | held, kept, sides)
     # Nearer to what the layers read than to what layers of one kind are by chance.
     chance = _by_chance(alike, kind, kept)
     unlike = kind & (alike.content < (expected + chance) / 2)

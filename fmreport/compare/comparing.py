@@ -21,10 +21,12 @@ from fmreport.compare.comparison import (
     ROUNDING,
     Change,
     Comparison,
+    Drift,
     Lone,
     Side,
     TapChange,
 )
+from fmreport.compare.drift import TOLERANCE, drifts, onset
 from fmreport.compare.read import of_reading, of_tables
 from fmreport.compare.values import Draws, Sides
 from fmreport.compare.wide import Wide
@@ -73,7 +75,9 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
         read, pooled = of_reading(a, b, pairs) if maps else {}, of_tables(a, b, pairs, maps=maps)
         keys = [(pair.a, pair.b) for pair in pairs]
         measured = [[*read.get(key, ()), *own, *pooled.get(key, ())] for key, own in zip(keys, measured, strict=True)]
-    taps = tuple(_taps(a, b, pairs, measured))
+    of_pairs, unknown = drifts(a, b, pairs, judged)
+    foreign = layers.foreign(a, b)
+    taps = tuple(_drifted(tap, of_pairs.get(tap.pair.b), foreign=foreign) for tap in _taps(a, b, pairs, measured))
     if judged.probes.paired:
         taps = tuple(_beginnings(taps, a, b))
     lone = _lone(b, alignment.added, untapped.added), _lone(a, alignment.removed, untapped.removed)
@@ -84,10 +88,11 @@ def compare(a: Run, b: Run, *, allow: Sequence[str] = ()) -> Comparison:
         same=False,
         verdict=(),
         warnings=judged.warnings,
-        notes=(*judged.notes, *_lacking(measured)),
+        notes=(*judged.notes, *_lacking(measured), *([f"Numerical drift is not told: {unknown}."] if unknown else [])),
         differences=judged.differences,
         probes=judged.probes,
         counts=verdict.counts(taps, alignment, untapped),
+        onset=onset([(tap.pair.b, tap.drift) for tap in taps if tap.drift], unknown),
         taps=taps,
         added=lone[0],
         removed=lone[1],
@@ -151,7 +156,7 @@ def _size(one: np.ndarray | None, other: np.ndarray | None, unit: str, count: in
 
 
 def _taps(a: Run, b: Run, pairs: Sequence[Pair], measured: Sequence[list[Change]]) -> Iterator[TapChange]:
-    reading = layers.Reading.of(b)
+    reading, foreign = layers.Reading.of(b), layers.foreign(a, b)
     facts, channels = layers.facts(a, b, pairs, reading), layers.channels(a, b, pairs, reading)
     tables = [dict(list(run.channels.groupby("tap", sort=False))) for run in (a, b)]
     rows_a, rows_b = (_rows(run.layers, "tap") for run in (a, b))
@@ -172,9 +177,24 @@ def _taps(a: Run, b: Run, pairs: Sequence[Pair], measured: Sequence[list[Change]
             reads=(),
             facts=facts[pair.b],
             channels=channels[pair.b],
-            measures=() if state == EQUAL else tuple(told),
-            activation=layers.another_activation(facts[pair.b], one, other),
+            measures=tuple(told),
+            activation=layers.another_activation(facts[pair.b], one, other, foreign=foreign),
+            drift=None,
         )
+
+
+def _drifted(tap: TapChange, drift: Drift | None, *, foreign: bool) -> TapChange:
+    """With its drift, which may be beyond rounding where no measure is; measures of what is equal are left out."""
+    state, known = tap.state, drift is not None and (drift.infinite or drift.relative is not None)
+    beyond = drift is not None and (drift.infinite or (drift.relative or 0.0) > TOLERANCE)
+    if beyond:
+        state = CHANGED
+    elif drift is not None and drift.relative and state == EQUAL:
+        state = ROUNDING
+    # What another framework calls otherwise and computes alike is the same.
+    activation = tap.activation and not (foreign and known and not beyond)
+    measures = () if state == EQUAL else tap.measures
+    return replace(tap, drift=drift, state=state, activation=activation, measures=measures)
 
 
 def _state(told: Sequence[Change], one: pd.DataFrame | None, other: pd.DataFrame | None) -> str:

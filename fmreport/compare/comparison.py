@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fmreport.compare.align import Pair
 
-FORMAT = 1
+FORMAT = 2
 """Version of the shape of `diff.json`: it grows where a field is added to it, renamed or left out."""
 EQUAL, ROUNDING, CHANGED = "equal", "equal but for rounding", "changed"
 """What the numbers of a tap are."""
@@ -123,6 +123,52 @@ class ChannelChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """How far the numbers of a pair of taps of one shape lie apart, image by image and place by place."""
+
+    relative: float | None
+    """The norm of B less A over that of A, estimated from random sums; None: `why` says what it is, or why it is not
+    known."""
+    shift: float | None
+    """The part of it that is of the means of channels, and exact: its square and that of the rest add up."""
+    largest: float | None
+    """At least one value changed by so much, of the largest magnitude of A; None: infinite or not known."""
+    cka: float | None
+    """How alike the images are to A and to B: 1 where they are as alike to the one as to the other; None where a side
+    does not tell images apart, and below 4 images."""
+    of: str
+    """What `relative` is of: `values` (of maps), `means` (of channels in each image or group of them, where the tap is
+    no map); empty where it is not known."""
+    infinite: bool
+    """Whether A is 0 everywhere and B is not."""
+    why: str
+    """Why there is no `relative`; empty where there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Where numerical drift starts along the model, in the order of B."""
+
+    tolerance: float
+    """Relative error above which it has."""
+    agree: float | None
+    """The largest relative error of the taps before that; of all, where it does not start. None: of no tap."""
+    until: str
+    """The last of them; empty: there is none."""
+    start: str
+    """The first tap above; empty: none is."""
+    steepest: str
+    """The tap whose relative error is the largest multiple of that of the one before it, 1e-7 at least; empty: it grows
+    nowhere."""
+    growth: float | None
+    """That multiple."""
+    taps: int
+    """Of how many taps the drift is known."""
+    why: str
+    """Why it is known of none; empty where it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class TapChange:
     """A tap of A, the tap of B that stands for the same, and what became of it."""
 
@@ -146,6 +192,8 @@ class TapChange:
     """None of them where the tap is equal."""
     activation: bool
     """Whether its own activation is another: its type, or what makes its zeros."""
+    drift: Drift | None
+    """None where drift is known of no tap: `onset` says why."""
 
     @property
     def differs(self) -> bool:
@@ -208,6 +256,8 @@ class Comparison:
     differences: tuple[Difference, ...]
     probes: Probes
     counts: Counts
+    onset: Onset
+    """Where numerical drift starts."""
     taps: tuple[TapChange, ...]
     """Every pair, in the order of B."""
     added: tuple[Lone, ...]

@@ -24,6 +24,9 @@ ACTIVATION = re.compile(
 )
 """Types of layers that apply a curve to every value: one of them may take the place of another."""
 
+CONVOLUTION = re.compile(r"(?!depthwise|separable).*(conv[123]d)")
+"""Types of layers that convolve, whatever they do to their kernel before: a framework without classes sees one kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Items:
@@ -51,8 +54,12 @@ class Items:
 
 
 def family(kind: str) -> str:
-    """What types have in common that stand for one thing: every activation, and a name however it is spelt."""
-    return "activation" if ACTIVATION.fullmatch(kind) else kind.replace("_", "").lower()
+    """What types have in common that stand for one thing: activations, convolutions, and a name however it is spelt."""
+    if ACTIVATION.fullmatch(kind):
+        return "activation"
+    plain = kind.replace("_", "").lower()
+    convolution = CONVOLUTION.fullmatch(plain)
+    return convolution[1] if convolution else plain
 
 
 def of_taps(run: Run, probes: Sequence[str]) -> Items:

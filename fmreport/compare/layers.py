@@ -82,13 +82,26 @@ def _rows(layers: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return {str(row["tap"]): {str(name): value for name, value in row.items()} for row in layers.to_dict("records")}
 
 
-def another_activation(told: Sequence[FactChange], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether facts that are a tap's own say that its activation is another; `one` and `other` are its rows."""
+def another_activation(
+    told: Sequence[FactChange], one: Mapping[str, Any], other: Mapping[str, Any], *, foreign: bool = False
+) -> bool:
+    """Whether facts that are a tap's own say that its activation is another; `one` and `other` are its rows.
+
+    Of `foreign` frameworks neither the words for a reason nor what only one of them can tell count.
+    """
     own = {fact.name for fact in told if not fact.handed_on}
     activations = all(family(str(row["type"])) == "activation" for row in (one, other))
     # A bias makes another reason, too, why a sum is not zero by design.
     by_design = "by design" in (one.get("zeros"), other.get("zeros"))
-    return "zeros" in own or (activations and "type" in own) or ("zeros_reason" in own and (activations or by_design))
+    zeros = "zeros" in own and not (foreign and "unknown" in (one.get("zeros"), other.get("zeros")))
+    reason = "zeros_reason" in own and not foreign and (activations or by_design)
+    return zeros or reason or (activations and "type" in own)
+
+
+def foreign(a: Run, b: Run) -> bool:
+    """Whether two runs are of models of different frameworks, whatever the versions."""
+    one, other = (str(run.facts.model.get("framework") or "").partition(" ")[0] for run in (a, b))
+    return one != other
 
 
 def channels(a: Run, b: Run, pairs: Sequence[Pair], reading: Reading) -> Channels:

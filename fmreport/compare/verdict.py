@@ -57,6 +57,7 @@ def told(found: Comparison) -> Iterator[str]:
     """The sentences, the most telling first."""
     if found.same:
         yield _no_difference(found)
+        yield from _of_drift(found)
         return
     yield from _of_layers(found)
     activations = [f"{_names(tap.pair)} ({_facts(tap)})" for tap in found.taps if tap.activation]
@@ -67,6 +68,7 @@ def told(found: Comparison) -> Iterator[str]:
         yield f"{_count(len(shapes), 'tap has', 'taps have')} another shape: {_listed(shapes)}."
     yield from _of_channels(found.taps)
     yield from _of_numbers(found)
+    yield from _of_drift(found)
     counting = [each for each in found.differences if each.counts]
     # Another file has another path, hash and size: one fact.
     if any(each.part == "model" for each in counting):
@@ -147,6 +149,31 @@ def _of_numbers(found: Comparison) -> Iterator[str]:
             f"Of {counts.intervals:,} intervals in all, {counts.clear:,} leave out 0; if no change held beyond these "
             "images, about 1 in 20 would all the same."
         )
+
+
+def _of_drift(found: Comparison) -> Iterator[str]:
+    """Where numbers drift apart; nothing where they are equal at every tap."""
+    onset, drifts = found.onset, {tap.pair.b: tap.drift for tap in found.taps}
+    agreed = "" if onset.agree is None else _short(onset.agree) if onset.agree else "the last bit"
+    if not onset.start:
+        if onset.agree:
+            taps = _count(onset.taps, "tap", "taps")
+            yield f"Numbers agree to {agreed} at all {taps} whose drift is known (relative error)."
+        return
+    start = drifts[onset.start]
+    assert start is not None
+    size = "infinite: A is 0 there" if start.relative is None else _short(start.relative)
+    before = f"Numbers agree to {agreed} up to {onset.until}; drift" if onset.until else "Drift"
+    first = "" if onset.until else "the first tap, "
+    grows = ""
+    if onset.growth is not None and onset.steepest != onset.start:
+        grows = f"; it grows most at {onset.steepest}, {onset.growth:,.1f}-fold"
+    yield f"{before} starts at {first}{onset.start} ({size}){grows}. These are relative errors, from random sums."
+
+
+def _short(value: float) -> str:
+    """`0.0021`, `3.1e-7`."""
+    return f"{value:.2g}".replace("e-0", "e-")
 
 
 def _begun(tap: TapChange) -> str:

@@ -10,7 +10,10 @@ from fmreport.config.models import (
     HubSection,
     KerasSection,
     Model,
+    OnnxSection,
     SavedModelSection,
+    TfliteSection,
+    TorchSection,
 )
 from fmreport.config.probes import (
     CsvProbes,
@@ -54,6 +57,7 @@ __all__ = [
     "LocalEngine",
     "MaskValues",
     "Model",
+    "OnnxSection",
     "ParquetProbes",
     "PreprocessSection",
     "Probes",
@@ -65,6 +69,8 @@ __all__ = [
     "TableProbes",
     "TargetSection",
     "TfdsProbes",
+    "TfliteSection",
+    "TorchSection",
     "from_dict",
     "json_schema",
     "load",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from fmreport.config.base import CLASS_NAME, Imported, PathText, Positive, Section, Sha256, Text, Value
 
@@ -137,7 +137,64 @@ class BitSection(ModelSection):
         return pinned(sha256, info)
 
 
+class OnnxSection(ModelSection):
+    """A model in the Open Neural Network Exchange format."""
+
+    kind: Literal["onnx"] = Field(description="an .onnx file, run by ONNX Runtime; needs the extra fmreport[onnx]")
+    path: PathText = Field(description="the .onnx file, relative to this file; data beside it is found there")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file; another file stops the run")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
+class TorchSection(ModelSection):
+    """A PyTorch model: a module that a function returns, or one of a file."""
+
+    kind: Literal["torch"] = Field(description="a PyTorch module or exported program; needs the extra fmreport[torch]")
+    function: Imported | None = Field(
+        default=None, description="module:function that returns a torch.nn.Module, importable from this file's folder"
+    )
+    path: PathText | None = Field(
+        default=None, description="in place of a function: a .pt2 file of torch.export or a .pt file of TorchScript"
+    )
+    weights: PathText | None = Field(
+        default=None, description="a .safetensors file or a state dict for the module, relative to this file"
+    )
+    arguments: Mapping[str, Value] = Field(default={}, description="keyword arguments for the function")
+    sha256: Sha256 | None = Field(
+        default=None, description="SHA-256 of the file, or of the weights; another file stops the run"
+    )
+    trusted: bool = Field(default=False, description="load weights whose file runs code")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.function is None) == (self.path is None):
+            raise ValueError("name either a function or a path")
+        if self.path is not None and (self.weights is not None or self.arguments):
+            raise ValueError("a file holds its weights; weights and arguments belong to a function")
+        if self.sha256 is not None and self.path is None and self.weights is None:
+            raise ValueError("a hash without a file; name one under path or weights")
+        return self
+
+
+class TfliteSection(ModelSection):
+    """A model of TensorFlow Lite, quantised or not."""
+
+    kind: Literal["tflite"] = Field(description="a .tflite file, run by LiteRT; needs the extra fmreport[tflite]")
+    path: PathText = Field(description="the .tflite file, relative to this file")
+    sha256: Sha256 | None = Field(default=None, description="SHA-256 of the file; another file stops the run")
+    inputs: Inputs = Field(default={}, description=INPUTS)
+
+
 Model = Annotated[
-    KerasSection | ApplicationSection | BuilderSection | SavedModelSection | HubSection | BitSection,
+    KerasSection
+    | ApplicationSection
+    | BuilderSection
+    | SavedModelSection
+    | HubSection
+    | BitSection
+    | OnnxSection
+    | TorchSection
+    | TfliteSection,
     Field(discriminator="kind"),
 ]

@@ -62,13 +62,10 @@ def _kind(model: str) -> str:
         return "builder"
     if re.fullmatch(BIT, model):
         return "bit"
+    if model.lower().endswith((".onnx", ".tflite")):
+        return model.lower().rpartition(".")[2]
     if model.lower().endswith(_SAVED):
         return "keras"
-    if model.lower().endswith(".tflite"):
-        raise ConfigError(
-            f"{model!r} is a TF Lite file, whose layers cannot be tapped",
-            fix="give the Keras model or SavedModel that it was made of",
-        )
     # A folder is told by its slash: what stands on this machine's disk must not change what the text means.
     if model.endswith(".pb") or "/" in model or "\\" in model:
         return "savedmodel"
@@ -76,8 +73,8 @@ def _kind(model: str) -> str:
         return "application"
     raise ConfigError(
         f"{model!r} names no model",
-        fix="give a .keras or .h5 file, a SavedModel folder (./folder), a .pb file, an address on TensorFlow Hub, "
-        "builtin:NAME, a name from keras.applications such as ResNet50V2, BiT-R50x1, or module:function",
+        fix="give a .keras, .h5, .pb, .onnx or .tflite file, a SavedModel folder (./folder), an address on TensorFlow "
+        "Hub, builtin:NAME, a name from keras.applications such as ResNet50V2, BiT-R50x1, or module:function",
     )
 
 
@@ -86,9 +83,9 @@ def _name(model: str, kind: str) -> str:
     if kind == "hub":
         # A handle ends in the model's name and a version.
         name = "-".join(model.rstrip("/").split("/")[-2:])
-    elif kind in ("keras", "savedmodel") and not model.startswith(BUILTIN):
+    elif kind in ("keras", "savedmodel", "onnx", "tflite") and not model.startswith(BUILTIN):
         name = PureWindowsPath(PurePosixPath(model)).name
-        name = re.sub(r"\.(keras|h5|hdf5|pb)$", "", name, flags=re.IGNORECASE)
+        name = re.sub(r"\.(keras|h5|hdf5|pb|onnx|tflite)$", "", name, flags=re.IGNORECASE)
     else:
         name = model.rpartition(":")[2]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100].lstrip(".") or "model"

@@ -17,10 +17,10 @@ from fmreport import environment
 from fmreport.config import RayEngine
 from fmreport.engines import Plan, Started
 from fmreport.engines.worker import Failed, Order, Portion, Ready, Worker
+from fmreport.environment import cores
 from fmreport.errors import EngineError
 from fmreport.extract import Done, Job, Step
 from fmreport.facts import Platform
-from fmreport.probes.pool import cores
 
 ANSWERS = 5.0
 """Seconds in which a machine must answer."""

@@ -36,6 +36,7 @@ TOLD = {
     "outliers": "images unlike the rest, tap by tap",
     "spread": "how far images differ in single quantities, tap by tap",
     "facets": "groups of images held against all others; without a row where the config declares none",
+    "sketch": "random sums of every tap, by which runs are compared number by number",
     "controls": "the progression of models with permuted weights; without a row where nothing was asked",
     "attribution": "what the target's score owes to each tap",
 }

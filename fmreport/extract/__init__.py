@@ -4,7 +4,7 @@ from fmreport.extract.choosing import choose
 from fmreport.extract.extraction import Extraction, Stepped
 from fmreport.extract.feeding import Feed, batches
 from fmreport.extract.function import Inputs, image, measuring
-from fmreport.extract.memory import ahead, batch_size, decoders
+from fmreport.extract.memory import ahead, batch_size, decoders, handed, portions
 from fmreport.extract.merging import Kept, Rows, Tables
 from fmreport.extract.shards import SIZE, Shard, count, mapped, split
 from fmreport.extract.working import Advance, Arrays, Done, Engine, InProcess, Job, Made, Step, Task, in_order
@@ -34,9 +34,11 @@ __all__ = (
     "choose",
     "count",
     "decoders",
+    "handed",
     "image",
     "in_order",
     "mapped",
     "measuring",
+    "portions",
     "split",
 )

@@ -12,7 +12,7 @@ from fmreport.extract.feeding import FEED, Batch, Feed, batches
 from fmreport.extract.function import Inputs, Measured, faithfully, image, measuring
 from fmreport.extract.gathering import of_values
 from fmreport.extract.measuring import Measuring
-from fmreport.extract.memory import SMALLEST_BATCH
+from fmreport.extract.memory import SMALLEST_BATCH, portions
 from fmreport.extract.merging import Kept, Merging, Rows, Tables
 from fmreport.extract.shards import split
 from fmreport.extract.working import Advance, Done, Engine, InProcess, Job, Step, Task, in_order
@@ -114,15 +114,19 @@ class Extraction:
         from keras import ops
 
         taps = [tap for tap in self.taps if tap.name in chosen]
+        orders = {tap.name: tap.order for tap in taps}
 
         def pick(tensors: Mapping[str, Any]) -> dict[str, Any]:
             # By place: a path may hold what a dict of tensors is not keyed by.
-            return {str(tap.order): ops.take(tensors[tap.name], chosen[tap.name], axis=-1) for tap in taps}
+            return {str(orders[tap]): ops.take(tensor, chosen[tap], axis=-1) for tap, tensor in tensors.items()}
 
         size = min(self.batch, self.model.batch or SMALLEST_BATCH)
-        function = self.model.tapped(taps, pick, size=self.preprocess.size, batch=size)
+        functions = [
+            self.model.tapped(portion, pick, size=self.preprocess.size, batch=size)
+            for portion in portions(taps, self.feed.handed)
+        ]
         for part, images in batches(self.probes.named(names), self.preprocess, size):
-            maps = function(*images)
+            maps = {order: value for function in functions for order, value in function(*images).items()}
             for i, name in enumerate(part):
                 yield name, {tap.name: np.asarray(maps[str(tap.order)][i], np.float32) for tap in taps}
 
@@ -147,7 +151,7 @@ class Extraction:
 
     def _measuring(self, names: Sequence[str], *, maps: bool, careful: bool) -> Measured:
         planes = self.scenes.planes if maps and self.scenes is not None else ()
-        inputs = Inputs(self.preprocess.size, self.batch, planes)
+        inputs = Inputs(self.preprocess.size, self.batch, planes, self.feed.handed)
         target = self.target if maps and self.target is not None and self.target.is_map else None
         taken = (self.measures[name] for name in names)
         taps = self.measured_taps if maps else self.taps

@@ -18,10 +18,12 @@ Batch = tuple[tuple[str, ...], tuple[np.ndarray, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """How much is done beside the model; see `fmreport.extract.memory`."""
+    """How much is done at once, beside the model and of what it makes; see `fmreport.extract.memory`."""
 
     threads: int = 1
     ahead: int = 1
+    handed: int | None = None
+    """Bytes of each image's activations that another framework hands over at once; None: all, or there is none."""
 
 
 FEED = Feed()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from fmreport.extract.memory import portions
 from fmreport.measures import Measure
 from fmreport.measures.gather import gather, groups
 from fmreport.measures.scene import Scene, foreground
@@ -35,6 +36,8 @@ class Inputs:
     batch: int
     planes: tuple[str, ...] = ()
     """Of the scenes `(batch, height, width, planes)`; empty where it takes none."""
+    handed: int | None = None
+    """Bytes of each image's activations that the model hands over at once; None: all."""
 
 
 def image(size: tuple[int, int]) -> Tap:
@@ -53,9 +56,29 @@ def measuring(
 ) -> Measured:
     """A function from images `(batch, H, W, C)`, and scenes, to each tap's sums, `(batch, ...)` by the sums' names.
 
-    With a target that is a map, what the model decides is a plane of the scenes.
+    With a target that is a map, what the model decides is a plane of the scenes. Where not all taps are handed over at
+    once, the model runs several times: each tap has the same sums however many there are beside it.
     """
     taken = tuple(measures)
+    parts = [
+        _of_portion(model, portion, taken, inputs, target=target, careful=careful)
+        for portion in portions(taps, inputs.handed)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return lambda *arrays: {tap: sums for part in parts for tap, sums in part(*arrays).items()}
+
+
+def _of_portion(
+    model: TappableModel,
+    taps: Sequence[Tap],
+    taken: Sequence[Measure],
+    inputs: Inputs,
+    *,
+    target: Target | None,
+    careful: bool,
+) -> Measured:
+    """Of taps that are held together."""
     order: list[tuple[str, ...]] = []
     twin: dict[str, str] = {}
     batch = inputs.batch
@@ -69,9 +92,10 @@ def measuring(
         # A scope and the last layer in it hold the same tensor, which is measured once.
         first = {id(tensor): name for name, tensor in reversed(list(tensors.items()))}
         twin.update({name: first[id(tensor)] for name, tensor in tensors.items()})
-        shapes = {tap.name: (batch, *tap.shape, tap.dtype) for tap in taps if twin[tap.name] == tap.name}
+        shapes = {tap.name: (batch, *tap.shape, _format(tap)) for tap in taps if twin[tap.name] == tap.name}
         order[:] = groups(shapes)
-        return gather(taken, tensors, order, scene=scene, careful=careful)
+        ends = {tap.name: tap.quantisation.ends for tap in taps if tap.quantisation is not None}
+        return gather(tuple(taken), tensors, order, scene=scene, ends=ends, careful=careful)
 
     shapes_beside = [(batch, *inputs.size, len(inputs.planes))] if inputs.planes else []
     of_model = [tap for tap in taps if tap.name != IMAGE]
@@ -87,6 +111,11 @@ def measuring(
         return {tap.name: separate[twin[tap.name]] for tap in taps}
 
     return parts
+
+
+def _format(tap: Tap) -> Hashable:
+    """What taps must have in common to be measured together."""
+    return tap.dtype if tap.quantisation is None else (tap.dtype, tap.quantisation)
 
 
 def faithfully(fast: Measured, careful: Callable[[], Measured]) -> Measured:

@@ -64,7 +64,7 @@ class Gathering:
         if self._unseen is None and not unseen.all():
             self._unseen = self._channels
         if self._unseen is not None and unseen.any():
-            self._unseen = fold(per_channel, self._unseen, {s.name: parts[s.name][unseen] for s in per_channel})
+            self._unseen = fold(per_channel, self._unseen, _of(parts, per_channel, unseen))
         self._channels = fold(per_channel, self._channels, parts)
         if self._scenes is not None:
             self._add_grouped(self._scenes, names, parts)
@@ -121,6 +121,11 @@ class Gathering:
             made[f"place/{name}"] = np.concatenate(self._places[name])
             made[f"positions/{name}"] = np.array(self._positions[name])
         return made
+
+
+def _of(parts: Parts, wanted: Sequence[Sum], images: np.ndarray) -> Parts:
+    """Those of some of the images."""
+    return {s.name: parts[s.name][images] for s in wanted if s.name in parts}
 
 
 def numbered(taps: Sequence[Tap]) -> dict[int, Tap]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from fmreport.environment import cores
 from fmreport.errors import OutOfMemoryError
-from fmreport.probes.pool import cores
-from fmreport.records import Tap
+from fmreport.records import IMAGE, Tap
 from fmreport.sources import TappableModel
 
 LIVE_TENSORS = 8
@@ -15,6 +15,8 @@ LIVE_TENSORS = 8
 SMALLEST_BATCH = 2
 """One image alone is computed by other kernels than several are, which round otherwise; from two on, an image gives the
 same bits however many are in its batch."""
+HANDED_ON = 2
+"""What another framework hands over is held so many times: by it, and by TensorFlow."""
 LARGEST_BATCH = 4
 """More images at once make a CPU no faster, and their maps leave its caches."""
 PREPARED = 8
@@ -32,11 +34,11 @@ def batch_size(
     """
     if model.batch is not None:
         return model.batch
-    most = memory_mb * 2**20 // _per_image(taps)
+    most = memory_mb * 2**20 // _per_image(model, taps)
     if not most:
-        needed = math.ceil(_per_image(taps) / 2**20)
+        needed = math.ceil(_per_image(model, taps) / 2**20)
         raise OutOfMemoryError(
-            f"{needs(taps, 1)}, and memory_mb allows {memory_mb:,}",
+            f"{needs(model, taps, 1)}, and memory_mb allows {memory_mb:,}",
             fix=f"write memory_mb: {needed} if the machine has it, or a smaller preprocess.size",
         )
     if wanted is not None:
@@ -44,19 +46,52 @@ def batch_size(
     return min(most, max(SMALLEST_BATCH, min(LARGEST_BATCH, probes)))
 
 
-def needs(taps: Sequence[Tap], images: int) -> str:
+def handed(model: TappableModel, taps: Sequence[Tap], *, batch: int, memory_mb: int) -> int | None:
+    """Bytes of an image's activations that another framework may hand over at once; None where none does.
+
+    What the memory leaves beside a forward pass, and the largest tap at least.
+    """
+    if not model.hosted:
+        return None
+    largest = max(map(_bytes, taps))
+    left = memory_mb * 2**20 - batch * LIVE_TENSORS * largest
+    return max(largest, left // (HANDED_ON * batch))
+
+
+def portions(taps: Sequence[Tap], most: int | None) -> list[tuple[Tap, ...]]:
+    """Taps in their order, in parts of an image's activations that take `most` bytes together; None: as one."""
+    parts: list[list[Tap]] = [[]]
+    taken = 0
+    for tap in taps:
+        # The image itself is handed over by nobody, and stands before what is.
+        bytes_ = 0 if tap.name == IMAGE else _bytes(tap)
+        if most is not None and taken and taken + bytes_ > most:
+            parts.append([])
+            taken = 0
+        parts[-1].append(tap)
+        taken += bytes_
+    return [tuple(part) for part in parts]
+
+
+def needs(model: TappableModel, taps: Sequence[Tap], images: int) -> str:
     """A sentence: what so many images at once take."""
     largest = max(taps, key=lambda tap: tap.elements)
     whose = "one image needs" if images == 1 else f"{images} images at once need"
     return (
-        f"{whose} about {images * _per_image(taps) / 2**20:,.0f} MB for activations ({largest.name} alone holds "
+        f"{whose} about {images * _per_image(model, taps) / 2**20:,.0f} MB for activations ({largest.name} alone holds "
         f"{largest.elements:,} values of each image)"
     )
 
 
-def _per_image(taps: Sequence[Tap]) -> int:
+def _per_image(model: TappableModel, taps: Sequence[Tap]) -> int:
     """Bytes."""
-    return 4 * LIVE_TENSORS * max(tap.elements for tap in taps)
+    held = LIVE_TENSORS + HANDED_ON * model.hosted
+    return 4 * held * max(tap.elements for tap in taps)
+
+
+def _bytes(tap: Tap) -> int:
+    """Of one image."""
+    return tap.elements * (8 if tap.dtype == "float64" else 4)
 
 
 def ahead(shapes: Iterable[tuple[int, ...]], *, batch: int, memory_mb: int) -> int:

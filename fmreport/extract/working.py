@@ -132,7 +132,9 @@ class InProcess:
                 batch, told = self._extraction.batch, str(error) or "memory ran out"
                 smaller = max(SMALLEST_BATCH, batch // 2)
                 if self._extraction.model.batch is not None or smaller >= batch:
-                    raise OutOfMemoryError(f"{told}; {needs(self._extraction.taps, batch)}", fix=TOO_LARGE) from error
+                    raise OutOfMemoryError(
+                        f"{told}; {needs(self._extraction.model, self._extraction.taps, batch)}", fix=TOO_LARGE
+                    ) from error
                 # Its images are worked on again.
                 step(-sum(stepped))
                 self._extraction = replace(self._extraction, batch=smaller)

@@ -23,6 +23,7 @@ MEASURES = {
     "counts": "fmreport.measures.counts:Counts",
     "moments": "fmreport.measures.moments:Moments",
     "zeros": "fmreport.measures.zeros:Zeros",
+    "saturation": "fmreport.measures.saturation:Saturation",
     "hoyer": "fmreport.measures.hoyer:Hoyer",
     "treves_rolls": "fmreport.measures.treves_rolls:TrevesRolls",
     "distribution": "fmreport.measures.distribution:Distribution",

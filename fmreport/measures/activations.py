@@ -19,20 +19,23 @@ class Activations:
 
     `nan` and `inf` are boolean tensors of the same shape that say where a 0 stands for NaN or Inf; both None where
     every value was finite to begin with. `shown` is what the images show on the grid of these maps; None where
-    these are no maps, or where nobody asks.
+    these are no maps, or where nobody asks. `ends`, `(2,)`, are the smallest and the largest value that the format of
+    quantised values has; None of others.
     """
 
-    def __init__(self, values: Any, *, nan: Any = None, inf: Any = None, shown: Shown | None = None) -> None:
-        self.values, self.nan, self.inf, self.shown = values, nan, inf, shown
+    def __init__(
+        self, values: Any, *, nan: Any = None, inf: Any = None, shown: Shown | None = None, ends: Any = None
+    ) -> None:
+        self.values, self.nan, self.inf, self.shown, self.ends = values, nan, inf, shown, ends
 
     @classmethod
-    def careful(cls, values: Any, *, shown: Shown | None = None) -> Activations:
+    def careful(cls, values: Any, *, shown: Shown | None = None, ends: Any = None) -> Activations:
         """In float64, with NaN and Inf replaced by 0 and marked."""
         from keras import ops
 
         nan, inf = ops.isnan(values), ops.isinf(values)
         kept = ops.where(ops.logical_or(nan, inf), ops.cast(0, values.dtype), values)
-        return cls(ops.cast(kept, "float64"), nan=nan, inf=inf, shown=shown)
+        return cls(ops.cast(kept, "float64"), nan=nan, inf=inf, shown=shown, ends=ends)
 
     @property
     def spatial(self) -> tuple[int, ...]:

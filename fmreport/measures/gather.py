@@ -25,11 +25,13 @@ def gather(
     order: Sequence[Sequence[str]],
     *,
     scene: Scene | None = None,
+    ends: Mapping[str, tuple[float, float]] | None = None,
     careful: bool = False,
 ) -> list[dict[str, Any]]:
     """Sums for each group of taps in `order` (see `groups`), each `(taps x batch, ...)`.
 
-    Measures of maps are taken where there is a `scene` of the batch. `careful` measures in float64 and leaves NaN and
+    Measures of maps are taken where there is a `scene` of the batch. `ends` are the smallest and the largest value that
+    quantised taps can have, which those of a group share. `careful` measures in float64 and leaves NaN and
     Inf out (of measures of maps: takes them for 0).
     """
     from keras import ops
@@ -40,13 +42,13 @@ def gather(
     for group in order:
         parts = [_at_least_rank_3(tensors[name]) for name in group]
         stacked = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
-        shown = _shown(scene, stacked.shape, len(group))
-        key = (*stacked.shape, standardize_dtype(stacked.dtype), shown is None)
+        shown, limits = _shown(scene, stacked.shape, len(group)), (ends or {}).get(group[0])
+        key = (*stacked.shape, standardize_dtype(stacked.dtype), shown is None, limits is None)
         if key not in functions:
             taken = tuple(measure for measure in measures if shown is not None or not measure.of_maps)
             functions[key] = as_one(_Sums(taken, () if shown is None else shown.planes, careful))
         beside = () if shown is None else (shown.values, shown.weight, shown.number)
-        gathered.append(functions[key](stacked, *beside))
+        gathered.append(functions[key](stacked, None if limits is None else ops.convert_to_tensor(limits), *beside))
     return gathered
 
 
@@ -58,18 +60,18 @@ class _Sums:
     planes: tuple[str, ...]
     careful: bool
 
-    def __call__(self, values: Any, *beside: Any) -> dict[str, Any]:
-        """`beside` is empty, or values, weight and number of what is shown."""
+    def __call__(self, values: Any, ends: Any, *beside: Any) -> dict[str, Any]:
+        """`ends` are those of quantised values; `beside` is empty, or values, weight and number of what is shown."""
         from keras import ops
         from keras.backend import standardize_dtype
 
         shown = Shown(self.planes, *beside) if beside else None
         if self.careful:
-            x = Activations.careful(values, shown=shown)
+            x = Activations.careful(values, shown=shown, ends=ends)
         else:
             wide = standardize_dtype(values.dtype) == "float64"
             kind = InOnePass if lies_on_host() and not wide else Activations
-            x = kind(ops.cast(values, "float64" if wide else "float32"), shown=shown)
+            x = kind(ops.cast(values, "float64" if wide else "float32"), shown=shown, ends=ends)
         return {name: value for measure in self.measures for name, value in measure.gather(x).items()}
 
 
@@ -87,7 +89,7 @@ def _shown(scene: Scene | None, shape: tuple[int, ...], taps: int) -> Shown | No
 
 
 def groups(shapes: Mapping[str, tuple[Any, ...]]) -> Iterator[tuple[str, ...]]:
-    """Taps that are measured together, those of one small shape `(B, *spatial, C)` and one dtype (its last entry)."""
+    """Taps that are measured together, those of one small shape `(B, *spatial, C)` and one format (its last entry)."""
     open_groups: dict[tuple[Any, ...], list[str]] = {}
     for name, shape in shapes.items():
         size = math.prod(shape[:-1])

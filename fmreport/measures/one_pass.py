@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fmreport.environment import cores
 from fmreport.measures.activations import Activations
 from fmreport.measures.bins import BINS
 from fmreport.measures.in_graph import on_host
-from fmreport.probes.pool import cores
 
 LANES = 64
 """Values of a row at least, those of several positions where channels are fewer: a processor takes many at once."""

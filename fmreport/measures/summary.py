@@ -21,6 +21,10 @@ Read = Callable[[list[str]], pd.DataFrame]
 SPARSENESS = "population_sparseness"
 SAMPLED = (SPARSENESS, *(s.name for s in Regions.sums))
 """Columns of `samples` that are pooled, as far as a run has them."""
+EXTREMES = ("minimum", "maximum")
+"""Sums of channels that are undefined where no value is finite."""
+SATURATION = ("saturated_low", "saturated_high")
+"""Columns that a run has where some tap is quantised."""
 STATES = ("silent", "near_silent", "always_on", "constant")
 
 COLUMNS = (
@@ -91,7 +95,9 @@ def _row(
     tap: str, samples: dict[str, np.float64], channels: pd.DataFrame, histogram: pd.DataFrame
 ) -> dict[str, object]:
     measures = tuple(load().values())
-    per_channel = [s for measure in measures for s in measure.sums if s.per == "channel"]
+    # Some are those of quantised taps alone.
+    present = [name for name in channels if not channels[name].isna().all() or name in EXTREMES]
+    per_channel = [s for measure in measures for s in measure.sums if s.per == "channel" and s.name in present]
     sums = merge(per_channel, {s.name: channels[s.name].to_numpy()[None] for s in per_channel}, axis=1)
     derived = derive(measures, sums)
     finite = int(sums["finite"][0])
@@ -118,6 +124,7 @@ def _row(
         "otsu": parts.otsu,
         "otsu_noise": NOISE["signed" if signed else "relu"].otsu,
         "bimodality": parts.bimodality,
+        **{name: float(derived[name][0]) for name in SATURATION if name in derived},
         **_regions(samples),
     }
 

@@ -21,7 +21,7 @@ from fmreport.engines.caching import Cached
 from fmreport.engines.following import Followed
 from fmreport.engines.identity import context, told
 from fmreport.errors import SourceError
-from fmreport.extract import Engine, Extraction, Feed, Tables, ahead, batch_size, decoders, mapped
+from fmreport.extract import Engine, Extraction, Feed, Tables, ahead, batch_size, decoders, handed, mapped
 from fmreport.facts import Platform
 from fmreport.measures.summary import summarise
 from fmreport.opening import Opened
@@ -78,6 +78,7 @@ def extraction_of(config: Config, it: Opened, probes: ProbeSet) -> Extraction:
     feed = Feed(
         threads=decoders((fact.size for fact in probes.facts), memory_mb=memory),
         ahead=ahead(shapes, batch=batch, memory_mb=memory),
+        handed=handed(it.model, it.taps, batch=batch, memory_mb=memory),
     )
     return Extraction(it.model, it.taps, probes, it.preprocess, batch, scenes, target=it.target, feed=feed)
 

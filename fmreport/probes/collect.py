@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fmreport.config.probes import Probes
+from fmreport.environment import cores
 from fmreport.errors import ProbeError
 from fmreport.facts import ProbeFact
 from fmreport.probes.listing import listed
 from fmreport.probes.masks import Meaning, no_foreground
 from fmreport.probes.naming import names
 from fmreport.probes.places import THREADS, File
-from fmreport.probes.pool import cores, ordered
+from fmreport.probes.pool import ordered
 from fmreport.probes.probeset import ProbeFile, ProbeSet
 
 _SHOWN = 12

@@ -40,6 +40,7 @@ RECIPES: dict[str, Recipe] = {
     "nasnet": _SIGNED,
     "resnet": _CAFFE,
     "resnet_v2": _SIGNED,
+    "torchvision": _TORCH,
     "vgg16": _CAFFE,
     "vgg19": _CAFFE,
     "xception": _SIGNED,

@@ -266,8 +266,8 @@ def _untrained(run: Run) -> bool:
 def _weights(section: Mapping[str, Any]) -> str:
     """Where the weights come from; empty where the config does not say."""
     kind, weights = section.get("kind"), section.get("weights")
-    if kind in ("keras", "savedmodel", "hub"):
-        return f"as saved in {section['handle' if kind == 'hub' else 'path']}"
+    if saved := section.get("handle") or section.get("path"):
+        return f"as saved in {saved}"
     if weights is None:
         return "random, untrained" if kind in BUILT else "as the function returns them"
     if kind == "application" and weights == "imagenet":

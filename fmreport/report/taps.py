@@ -39,6 +39,7 @@ _OF_THE_PAGE = re.compile(
 """Ids of the page's own elements."""
 LISTED = 24
 """Channels that are named by number, at most."""
+SATURATED = "share of values that are held as the smallest and as the largest number of the format"
 _INDICES = ("gini", "hoyer_limit", "population_sparseness", "lifetime_sparseness")
 _COUNTS = ("silent", "near_silent", "always_on", "constant")
 _LABELS = {
@@ -180,6 +181,9 @@ def _stats(row: Row, columns: Mapping[str, Column]) -> Iterator[page.Stat]:
     for name in _COUNTS:
         yield stat(name, f"{count(row[name])} of {count(row['channels'])}")
     yield stat("near_zero_fraction", percent(row["near_zero_fraction"]))
+    if is_known(row.get("saturated_low")):
+        shares = " · ".join(percent(row[name]) for name in ("saturated_low", "saturated_high"))
+        yield page.Stat("at both ends", shares, SATURATED)
     yield page.Stat("parameters", count(row["parameters"]), columns["parameters"].meaning)
     macs = rounded(float(row["macs"])) if is_known(row["macs"]) else "?"
     yield page.Stat("multiply-adds", macs, columns["macs"].meaning)

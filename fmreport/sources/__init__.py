@@ -26,8 +26,13 @@ SOURCES = {
     "savedmodel": "fmreport.sources.savedmodel:open_model",
     "hub": "fmreport.sources.hub:open_model",
     "bit": "fmreport.sources.bit:open_model",
+    "onnx": "fmreport.sources.onnx.opening:open_model",
+    "torch": "fmreport.sources.torch.opening:open_model",
+    "tflite": "fmreport.sources.tflite.opening:open_model",
 }
 """Every source by its `kind`; what a row names is imported on use."""
+EXTRAS = {"onnx": ("onnx", "onnxruntime"), "torch": ("torch", "safetensors"), "tflite": ("ai_edge_litert",)}
+"""Packages of the sources that need an extra of their own name."""
 DOWNLOADS = ("hub",)
 """Those that take `advance`, because they download here."""
 
@@ -70,6 +75,8 @@ class TappableModel(Protocol):
     """What a reader of the report must know of the model."""
     batch: int | None
     """The only batch size that the model takes; None where it takes any."""
+    hosted: bool
+    """Whether another framework computes, which hands over all taps of a function together."""
 
     def inventory(self, size: tuple[int, int]) -> tuple[tuple[Layer, ...], tuple[Tap, ...]]:
         """Every layer and every tap for images of `size` (H, W), in the order in which the model runs."""
@@ -124,6 +131,11 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
             opener = getattr(import_module(module), attribute)
             deterministic = import_module("fmreport.sources.settling").deterministic
     except ImportError as error:
+        if error.name in EXTRAS.get(config.model.kind, ()):
+            raise SourceError(
+                f"model.kind: {config.model.kind} needs {error.name}, which is not installed",
+                fix=f"pip install 'fmreport[{config.model.kind}]'",
+            ) from error
         raise SourceError(
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",
@@ -144,7 +156,7 @@ def own_code(config: Config) -> dict[str, Path]:
     from fmreport.sources.code import files_of
 
     names = [*getattr(config.model, "custom_objects", ())]
-    names += [config.model.function] if config.model.kind == "builder" else []
+    names += [config.model.function] if config.model.kind in ("builder", "torch") and config.model.function else []
     return {path.relative_to(config.folder).as_posix(): path for path in files_of(names, config.folder)}
 
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Callable
-from importlib import resources
+from collections.abc import Callable, Sequence
+from importlib import import_module, resources
 from importlib.machinery import PathFinder
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fmreport.config import BuilderSection, Config, HubSection, KerasSection, SavedModelSection
+from fmreport.config import (
+    BuilderSection,
+    Config,
+    HubSection,
+    KerasSection,
+    OnnxSection,
+    SavedModelSection,
+    TfliteSection,
+    TorchSection,
+)
 from fmreport.errors import FILES, SourceError, nearest
 from fmreport.sources.architecture import H5, MODEL_HOLDERS, refuse_code, summary
 from fmreport.sources.graph.refused import refuse_operations
 
 BUILTIN = "builtin:"
+ENDINGS = {"onnx": (".onnx",), "torch": (".pt2", ".pt"), "tflite": (".tflite",)}
+"""How files of a kind end."""
 
 
 def check(config: Config) -> None:
@@ -30,8 +41,14 @@ def check(config: Config) -> None:
     if isinstance(config.model, HubSection):
         hub_folder(config, config.model)
         return
-    if isinstance(config.model, BuilderSection):
-        _find_module(config, config.model.function)
+    if isinstance(config.model, OnnxSection | TfliteSection):
+        stored_file(config, config.model)
+        return
+    if isinstance(config.model, TorchSection) and config.model.path:
+        stored_file(config, config.model)
+        return
+    if isinstance(config.model, BuilderSection | TorchSection):
+        _find_module(config, str(config.model.function))
     by_name = config.model.kind == "application" and config.model.weights == "imagenet"
     if config.model.weights is not None and not by_name:
         weights_file(config, str(config.model.weights), getattr(config.model, "sha256", None))
@@ -47,21 +64,47 @@ def model_file(config: Config, section: KerasSection) -> tuple[Path, str]:
     return path, digest
 
 
+def stored_file(config: Config, section: OnnxSection | TorchSection | TfliteSection) -> tuple[Path, str]:
+    """The file of a model that another framework runs, and its SHA-256; with data beside it, that of all together."""
+    path, endings = config.resolve(str(section.path)), " or ".join(ENDINGS[section.kind])
+    shown = f"{where(config, 'path')}: {section.path}"
+    if _is(path, Path.is_dir):
+        raise SourceError(f"{shown} is a folder", fix=f"give the {endings} file in it")
+    if not _is(path, Path.is_file):
+        raise _missing(config, "path", str(section.path))
+    if path.suffix.lower() not in ENDINGS[section.kind]:
+        raise SourceError(f"{shown} is no {endings} file by its name", fix=_opener(path))
+    # Only ONNX knows where a file says that it has data; without the package the model is not opened either.
+    asks = section.kind == "onnx" and PathFinder.find_spec("onnx") is not None
+    data = import_module("fmreport.sources.onnx.stored").beside(path, shown) if asks else ()
+    return path, checked_hash(config, "path", path, section.sha256, beside=data)
+
+
+def _opener(path: Path) -> str:
+    """Which kind opens what ends like this."""
+    kind = _kind_of(path)
+    return f"kind: {kind} opens {path.suffix} files" if kind else "give the model's own file"
+
+
+def _kind_of(path: Path) -> str:
+    """The kind that opens what ends like this; empty where there is none."""
+    kinds = {".keras": "keras", ".h5": "keras", ".hdf5": "keras", ".pb": "savedmodel"}
+    kinds |= {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
+    return kinds.get(path.suffix.lower(), "")
+
+
 def saved_graph(config: Config, section: SavedModelSection) -> tuple[Path, str]:
     """The folder with saved_model.pb, or the `.pb` file, of a graph, and its SHA-256."""
     path = _locate(config, section.path)
     shown = f"{where(config, 'path')}: {section.path}"
     if path.is_dir():
         _check_folder(path, shown, section.path)
-    if path.suffix.lower() == ".tflite":
-        raise SourceError(
-            f"{shown} is a TF Lite file, whose layers cannot be tapped",
-            fix="give the Keras model or SavedModel that it was made of",
-        )
     if path.is_file() and path.suffix != ".pb":
         raise SourceError(
             f"{shown} is no saved graph by its name",
-            fix="give a folder with saved_model.pb or a frozen .pb file; kind: keras opens .keras and .h5",
+            fix=f"{_opener(path)}; else give a folder with saved_model.pb or a frozen .pb file"
+            if _kind_of(path)
+            else "give a folder with saved_model.pb or a frozen .pb file; kind: keras opens .keras and .h5",
         )
     if path.is_file() and path.name == "saved_model.pb":
         raise SourceError(f"{shown} is a part of a SavedModel", fix=f"give its folder: {Path(section.path).parent}")
@@ -111,13 +154,13 @@ def where(config: Config, key: str) -> str:
     return f"{config.where('model', key)}: model.{key}"
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file; of a folder, over the names and bytes of all its files in order."""
-    digest = hashlib.sha256()
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+def hash_of(path: Path, beside: Sequence[Path] = ()) -> str:
+    """SHA-256 of a file; of a folder, or with files beside it, over the names and bytes of all files in order."""
+    digest, folder = hashlib.sha256(), path if path.is_dir() else path.parent
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else sorted([path, *beside])
     for file in files:
-        if path.is_dir():
-            digest.update(file.relative_to(path).as_posix().encode("utf-8", "surrogateescape") + b"\0")
+        if path.is_dir() or beside:
+            digest.update(file.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") + b"\0")
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
@@ -131,24 +174,32 @@ def bytes_of(path: Path) -> int:
 
 
 def checked_hash(
-    config: Config, key: str, path: Path, pinned: str | None, *, restore: str = "restore the file that was meant"
+    config: Config,
+    key: str,
+    path: Path,
+    pinned: str | None,
+    *,
+    restore: str = "restore the file that was meant",
+    beside: Sequence[Path] = (),
 ) -> str:
     """SHA-256 of what a setting names; raises where the config pins another, which `restore` says how to get at."""
     try:
-        actual = hash_of(path)
+        actual = hash_of(path, beside)
     except OSError as error:
         raise SourceError(
             f"{where(config, key)}: {path.name} cannot be read: {summary(error)}", fix="check its permissions"
         ) from error
     if pinned is not None and actual != pinned.lower():
         raise SourceError(
-            f"{where(config, 'sha256')}: {_hashed(path)} SHA-256 {actual}, the config pins {pinned}",
+            f"{where(config, 'sha256')}: {_hashed(path, beside)} SHA-256 {actual}, the config pins {pinned}",
             fix=f"{restore}, or write the new hash into the config",
         )
     return actual
 
 
-def _hashed(path: Path) -> str:
+def _hashed(path: Path, beside: Sequence[Path]) -> str:
+    if beside:
+        return f"the file and {beside[0].name} beside it, by name and content, have together the"
     # Of a folder, whoever pins may have hashed the archive that it came in.
     return "the unpacked files, by name and content, have together the" if path.is_dir() else "the file has"
 

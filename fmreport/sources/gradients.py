@@ -14,6 +14,7 @@ NO_PATH = (
     "no gradient comes back to it from the target, which does not depend on it, or only through operations that pass "
     "none, such as rounding"
 )
+ELSEWHERE = "another framework runs the model, and hands over activations without gradients"
 SATURATING = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 """Operations whose gradients vanish where the answer is sure, in words."""
 PASSES = ("Identity", "IdentityN", "Transpose", "Reshape", "Squeeze", "ExpandDims", "EnsureShape", "Cast")
@@ -22,6 +23,8 @@ PASSES = ("Identity", "IdentityN", "Transpose", "Reshape", "Squeeze", "ExpandDim
 
 def gradients(score: Any, activations: Sequence[Any]) -> list[Any]:
     """Of a number by each of the activations, in their layout; in place of it, as text, why there is none."""
+    if any(each.op.type == "Placeholder" for each in activations):
+        return [ELSEWHERE] * len(activations)
     origins = [_origin(each) for each in activations]
     found = _by_origins(score, origins) if origins else []
     return [

@@ -76,7 +76,9 @@ class Layout:
 
     def _returned(self, tensor: Any) -> bool | None:
         """The layout of the tensors of the same shape that were reshaped and, in the end, reshaped back to this one."""
-        if tensor.op.type != "Reshape" or not tensor.shape.is_fully_defined() or tensor.shape[1] == tensor.shape[-1]:
+        if tensor.op.type != "Reshape" or not tensor.shape.is_fully_defined() or tensor.shape.rank < 3:
+            return None
+        if tensor.shape[1] == tensor.shape[-1]:
             return None
         seen: set[str] = set()
         waiting = [tensor.op.inputs[0]]

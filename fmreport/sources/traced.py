@@ -35,6 +35,7 @@ class TracedModel(ABC):
 
     attributes: Mapping[str, bool] = MappingProxyType({})
     """What TensorFlow is told of the functions that are traced."""
+    hosted = False
 
     def __init__(self, identity: Identity, inputs: Inputs, notes: tuple[str, ...]) -> None:
         self.identity, self.notes, self._inputs = identity, (*inputs.notes, *notes), inputs

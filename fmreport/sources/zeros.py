@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fmreport.sources.facts.operation import type_of
+
 BY_DESIGN, BY_CHANCE, UNKNOWN = "by design", "by chance", "unknown"
 Verdict = tuple[str, str]
 
@@ -109,7 +111,7 @@ def _decide(tensor: Any, known: dict[str, Verdict]) -> Verdict:
         return (BY_CHANCE, ENDS[kind]) if kind in ENDS and verdict[0] == BY_CHANCE else verdict
     if kind == "Split":
         return _answer(inputs[1], known)
-    return (BY_CHANCE, ENDS[kind]) if kind in ENDS else (UNKNOWN, f"operation {kind}")
+    return (BY_CHANCE, ENDS[kind]) if kind in ENDS else (UNKNOWN, f"operation {type_of(tensor.op)}")
 
 
 def _made_here(kind: str, inputs: list[Any]) -> str:

@@ -27,6 +27,7 @@ TABLES = {
     "channels": "channels.parquet",
     "histograms": "histograms.parquet",
     **{name: f"{name}.csv" for name in analysis.ANALYSES},
+    "sketch": "sketch.parquet",
     "controls": "controls.csv",
     "attribution": "attribution.csv",
 }

@@ -20,7 +20,7 @@ SHARES = ("zero_fraction", "zero_fraction_macro", "near_zero_fraction")
 """Columns that count values on one side of a threshold: what rounding takes across is a share of all values."""
 STEPS = 2
 """The same for the 8 bits of a map."""
-KEYS = ("tap", "facet", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path")
+KEYS = ("tap", "facet", "other", "probe", "channel", "seed", "quantity", "layer", "block", "path", "of", "number")
 """Columns that say what a row is about."""
 
 

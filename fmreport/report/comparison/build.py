@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fmreport.compare.comparison import Comparison, TapChange
-from fmreport.figures import both_by_depth, mosaics
+from fmreport.figures import both_by_depth, drift_by_depth, mosaics
 from fmreport.figures.layout import LAYOUTS
 from fmreport.report import build as report
 from fmreport.report import maps, page
@@ -86,6 +86,7 @@ def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
         parts=tuple(_parts(found)),
         probes_line=_probes(found),
         figure=report.figure("both_by_depth", *drawn),
+        drift=_drift(rows, found),
         table=table.table(
             rows, shown.meanings, {name: page.href(anchor) for name, anchor in addresses.items()}, (a, b)
         ),
@@ -103,6 +104,13 @@ def build(a: Run, b: Run, found: Comparison, limit: Limit) -> Page:
         filmstrip=(),
         attachments=(page.Attachment(ATTACHED, "application/json", "data", "the whole comparison, field by field"),),
     )
+
+
+def _drift(rows: Sequence[table.Place], found: Comparison) -> page.Figure | None:
+    course = table.drift(rows, found.onset)
+    if course is None:
+        return None
+    return report.figure("drift_by_depth", *(drift_by_depth.draw(course, layout) for layout in LAYOUTS))
 
 
 def _title(found: Comparison) -> str:

@@ -56,6 +56,8 @@ class Row:
     """`renamed`, `moved`, `added`, `removed` and so on; empty: the same path."""
     numbers: str
     """`equal`, `equal but for rounding`, `changed`; empty of a tap of one side alone."""
+    drift: str
+    """Its relative error; a dash where it is not known."""
     cells: tuple[str, ...]
     """Changes of the measures that the heads name."""
     said: str
@@ -66,6 +68,8 @@ class Row:
 class Table:
     """All taps of both runs."""
 
+    drift: bool
+    """Whether the drift of any is known."""
     heads: tuple[page.Fact, ...]
     """Label and meaning of each measure."""
     rows: tuple[Row, ...]
@@ -154,6 +158,8 @@ class Page:
     parts: tuple[Part, ...]
     probes_line: str
     figure: page.Figure
+    drift: page.Figure | None
+    """None where no number has drifted, or nothing is known of it."""
     table: Table
     taps: tuple[Tap, ...]
     taps_note: str

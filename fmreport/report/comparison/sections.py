@@ -69,6 +69,8 @@ def _kind(tap: TapChange) -> str:
 def _facts(tap: TapChange) -> Iterator[page.Fact]:
     how = "" if tap.pair.how == SAME else f"{tap.pair.how}: "
     yield page.Fact("paired by", f"{how}{tap.pair.evidence}")
+    if tap.drift is not None:
+        yield page.Fact("numerical drift", words.drift(tap.drift))
     for fact in tap.facts:
         yield page.Fact(*words.fact(fact))
     for state in tap.channels:

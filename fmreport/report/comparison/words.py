@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fmreport.analysis.resampling import FEWEST
-from fmreport.compare.comparison import EQUAL, Change, ChannelChange, FactChange, TapChange
-from fmreport.report.wording import DASH, number, plural
+from fmreport.compare.comparison import EQUAL, Change, ChannelChange, Drift, FactChange, TapChange
+from fmreport.report.wording import DASH, full_stop, number, plural
 
 LABELS = {
     "edge": "edges, R²",
@@ -78,6 +78,34 @@ def interval(told: Change) -> str:
     if told.change is None:
         return DASH
     return f"{plural(told.images, 'image')}: none" if told.images < FEWEST else "none: of all images together"
+
+
+def relative(told: Drift | None) -> str:
+    """A relative error, or a dash where there is none."""
+    if told is None or (told.relative is None and not told.infinite):
+        return DASH
+    return "∞" if told.relative is None else number(told.relative, digits=2)
+
+
+def drift(told: Drift) -> str:
+    """All that is known of it, or why nothing is."""
+    if told.relative is None:
+        return full_stop(told.why)
+    what = "" if told.of == "values" else ", of the channels’ means in each image"
+    parts = [f"relative error {number(told.relative, digits=2)}{what}"]
+    if told.shift is not None:
+        parts.append(f"{number(told.shift, digits=2)} of it a shift of channels")
+    if told.largest is not None:
+        parts.append(f"a value changed by {number(told.largest, digits=2)} of the largest, at least")
+    if told.cka is not None:
+        parts.append(f"CKA {_near_one(told.cka)}")
+    return "; ".join(parts)
+
+
+def _near_one(value: float) -> str:
+    """A CKA; where it is nearly 1, what it lacks of that."""
+    lacking = 1 - value
+    return "1" if lacking == 0 else f"1 − {number(lacking, digits=2)}" if lacking < 0.005 else number(value, digits=2)
 
 
 def fact(told: FactChange) -> tuple[str, str]:

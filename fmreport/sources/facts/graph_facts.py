@@ -7,7 +7,7 @@ from typing import Any
 
 from fmreport.records import EXACT, GLOBAL, NONE, UNALIGNED, UNKNOWN, UPPER_BOUND, ReceptiveField, Work
 from fmreport.sources.facts.follow import follow, seen_at
-from fmreport.sources.facts.operation import sizes
+from fmreport.sources.facts.operation import sizes, type_of
 from fmreport.sources.facts.state import IMAGE, TOKENS, Seen, State, size_of
 from fmreport.sources.facts.work import together, work_of
 
@@ -101,7 +101,7 @@ class GraphFacts:
         return EXACT, ""
 
     def _place(self, operation: str) -> str:
-        kind = self._graph.get_operation_by_name(operation).type
+        kind = type_of(self._graph.get_operation_by_name(operation))
         return f"{kind} in {owner}" if (owner := self._owners.get(operation)) else kind
 
 

@@ -27,8 +27,11 @@ PASSES = {"Identity", "StopGradient", "PreventGradient", "Snapshot", "EnsureShap
     "ExpandDims",
     "Cast",
     "BroadcastTo",
+    "FakeQuantWithMinMaxArgs",
+    "FakeQuantWithMinMaxVars",
+    "FakeQuantWithMinMaxVarsPerChannel",
 }
-"""Their results hold the same numbers."""
+"""Their results hold the same numbers, rounded at most."""
 MEANS = {"Mean", "Sum"}
 SUMS = {"AddV2", "Add", "Sub", "Maximum", "Minimum", "SquaredDifference"}
 QUOTIENTS = {"RealDiv", "Div", "DivNoNan"}

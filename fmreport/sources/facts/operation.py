@@ -12,6 +12,8 @@ import tensorflow as tf
 
 CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 """Operations that run a function, whose body is read too."""
+STANDS_FOR = "_fmreport_stands_for"
+"""Attribute of an operation of a sketch that stands for one which TensorFlow does not have: its type there."""
 Cut = tuple[int, int, int] | int
 """What a slice takes of an axis: start, number and step of indices, or the one index after which the axis is gone."""
 
@@ -121,6 +123,12 @@ class Operation:
 
 
 MASKS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+
+
+def type_of(op: Any) -> str:
+    """The type of a TensorFlow operation, or of what it stands for: to be told, as rules are for TensorFlow's own."""
+    held = op.node_def.attr
+    return str(held[STANDS_FOR].s.decode()) if STANDS_FOR in held else str(op.type)
 
 
 def sizes(tensor: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fmreport.records import Work
 from fmreport.sources.facts.contractions import labels_of
-from fmreport.sources.facts.operation import CALLS, Operation
+from fmreport.sources.facts.operation import CALLS, Operation, type_of
 from fmreport.sources.graph.inlining import body
 from fmreport.sources.graph.kinds import OPAQUE
 
@@ -61,7 +61,7 @@ COUNTS: Mapping[str, Callable[[Operation], int]] = {
 """Multiply-adds of an operation, all images of the batch together."""
 LOOPS = {"Enter", "RefEnter", "NextIteration", "RefNextIteration"}
 """Operations of a loop as TensorFlow 1 wrote it: what is between them runs nobody knows how often."""
-UNCOUNTED = ("Conv", "MatMul", "RNN", "LSTM", "GRU", "FFT")
+UNCOUNTED = ("conv", "matmul", "rnn", "lstm", "gru", "fft", "attention")
 """In the name of an operation that is not in `COUNTS`: it multiplies, and nobody here knows how often."""
 
 
@@ -75,7 +75,9 @@ def work_of(op: Any, batch: int, made: Container[str]) -> Work | None:
     if op.type in CALLS and (called := body(op)) is not None:
         pairs = zip(called.inputs, op.inputs, strict=True)
         return together(_inside(called, {own.name for own, given in pairs if given.name in made}, batch))
-    return None if op.type in OPAQUE or op.type in LOOPS or any(word in op.type for word in UNCOUNTED) else NOTHING
+    stands_for, kind = type_of(op) != op.type, op.type.lower()
+    hidden = stands_for or op.type in OPAQUE or op.type in LOOPS
+    return None if hidden or any(word in kind for word in UNCOUNTED) else NOTHING
 
 
 def _inside(called: Any, made: set[str], batch: int) -> Iterator[Work | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fmreport.sources.facts.operation import type_of
+
 PASSES_ON = {"Identity", "StopGradient", "PreventGradient", "Snapshot"}
 """Operations that return what they read."""
 ASKS_SHAPE = {"Shape", "ShapeN", "Size", "Rank"}
@@ -164,7 +166,7 @@ def kind_of(operations: Sequence[Any], variables: int, *, incoming: int) -> str:
 
     They read so many variables, and so many tensors of others.
     """
-    types = [op.type for op in operations]
+    types = [type_of(op) for op in operations]
     if kinds := heavy(operations):
         return "Dense" if kinds == ["MatMul"] and variables else kinds[0]
     if norm := _norm(operations, variables):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fmreport.sources.graph.kinds import OPAQUE, kind_of
@@ -19,7 +19,7 @@ SEVERAL = "its results are those of several layers inside it"
 """Why a scope is not tapped that has no result of its own."""
 
 
-class _Format:
+class Format:
     """What an operation says of its layout, as a layer would."""
 
     def __init__(self, op: Any) -> None:
@@ -30,9 +30,9 @@ class _Format:
 class Reading:
     """Which variables operations read, by way of everything that the image does not reach."""
 
-    def __init__(self, live: Live, variables: Mapping[str, Variable]) -> None:
-        """`variables` by the operation that stands for each."""
-        self._live = {op.name for op in (*live.operations, *live.idle)}
+    def __init__(self, live: Iterable[str], variables: Mapping[str, Variable]) -> None:
+        """`live` names what the image reaches; `variables` are by the operation that stands for each."""
+        self._live = frozenset(live)
         self.variables = variables
         self._known: dict[str, dict[str, Variable]] = {}
 
@@ -61,13 +61,13 @@ def listing(
 ) -> Listing:
     """Every output of every layer and scope; with `each`, of every operation too."""
     for op in live.operations:
-        layout.add(Call(_Format(op), (), list(op.inputs), list(op.outputs)))
+        layout.add(Call(Format(op), (), list(op.inputs), list(op.outputs)))
     found = _in_order(parts(live, places, each=each), live)
     variables = {i: reading.of(part.operations) for i, part in enumerate(found)}
     named = paths(found, variables)
     times, numbers = Counter(named), Counter[str]()
     outputs, readers = [], dict[str, set[str]]()
-    opaque: dict[tuple[str, str], Silent] = {}
+    held: dict[tuple[str, str], Silent] = {}
     for i, (part, path) in enumerate(zip(found, named, strict=True)):
         numbers[path] += 1
         name = f"{path}:{numbers[path]}" if times[path] > 1 else path
@@ -85,8 +85,8 @@ def listing(
                 readers.setdefault(tensor.name, set()).add(kind)
         for op in part.operations if part.is_layer else ():
             if op.type in OPAQUE:
-                opaque.setdefault((path, OPAQUE[op.type]), _opaque(path, op))
-    rest = [*opaque.values(), *_idle(live, places, found)]
+                held.setdefault((path, OPAQUE[op.type]), opaque(path, op.type, OPAQUE[op.type]))
+    rest = [*held.values(), *_idle(live, places, found)]
     return Listing(outputs, readers, rest, reading.variables, sorted(live.outputs))
 
 
@@ -120,8 +120,9 @@ def _outputs(part: Part, live: Live) -> list[Any]:
     return [tensor for tensor in read if tensor.dtype.is_floating] or read
 
 
-def _opaque(path: str, op: Any) -> Silent:
-    return Silent(f"{path}/*", op.type, {}, f"opaque: what {OPAQUE[op.type]} holds cannot be tapped")
+def opaque(path: str, type_: str, what: str) -> Silent:
+    """What stands for all layers inside of an operation, such as `a loop`."""
+    return Silent(f"{path}/*", type_, {}, f"opaque: what {what} holds cannot be tapped")
 
 
 def _idle(live: Live, places: Mapping[str, Place], found: Sequence[Part]) -> list[Silent]:

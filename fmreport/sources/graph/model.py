@@ -84,7 +84,14 @@ class GraphModel(TracedModel):
             held[name].op.name if name in held else f"{INSIDE}/{name}": variable
             for name, variable in graph.variables.items()
         }
-        return listing(found, places, Reading(found, variables), layout, batch=batch, each=self._each)
+        return listing(
+            found,
+            places,
+            Reading((op.name for op in (*found.operations, *found.idle)), variables),
+            layout,
+            batch=batch,
+            each=self._each,
+        )
 
     def _weights(self) -> Iterable[Weight]:
         return self._graph.weights

@@ -1,0 +1,1 @@
+"""`kind: tflite`: a model of TensorFlow Lite, run by LiteRT."""
