@@ -14,13 +14,13 @@ import tensorflow as tf
 from fmreport.errors import TOO_LARGE, OutOfMemoryError, SourceError
 from fmreport.records import Layer, Tap
 from fmreport.sources import Identity
+from fmreport.sources.blueprint.graph import Blueprint
+from fmreport.sources.blueprint.listing import Drawing, listing
 from fmreport.sources.facts.graph_facts import GraphFacts
 from fmreport.sources.inputs import Inputs, Size
 from fmreport.sources.layout import Layout
 from fmreport.sources.listing import Output
 from fmreport.sources.randomised import Weight, permuted
-from fmreport.sources.sketch.graph import Sketch
-from fmreport.sources.sketch.listing import Drawing, listing
 
 T = TypeVar("T")
 Arrays = dict[Hashable, np.ndarray]
@@ -40,7 +40,7 @@ class _Listed:
 
 
 class HostedModel(ABC):
-    """A sketch of the model tells its facts; its own framework computes; TensorFlow measures what comes of it."""
+    """A blueprint of the model tells its facts; its own framework computes; TensorFlow measures what comes of it."""
 
     hosted = True
 
@@ -50,7 +50,7 @@ class HostedModel(ABC):
         self._known: dict[Size, _Listed] = {}
 
     @abstractmethod
-    def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
+    def _draw(self, blueprint: Blueprint, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         """Draws the model for the tensors that it is fed; `arrays` are such inputs, for which it may be run."""
 
     @abstractmethod
@@ -127,7 +127,7 @@ class HostedModel(ABC):
                 images = tf.compat.v1.placeholder(tf.float32, shape, name="images")
                 fed = self._inputs.fed(images, batch)
                 layout = Layout((tensor, self._inputs.channels_first(i)) for i, tensor in enumerate(fed))
-                drawing = self._draw(Sketch(), fed, arrays)
+                drawing = self._draw(Blueprint(), fed, arrays)
                 found = listing(drawing, images, layout, batch)
                 facts = GraphFacts(images, found.owners())
                 outputs: dict[str, Output] = {output.name: output for output in found.outputs}

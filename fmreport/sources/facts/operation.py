@@ -13,7 +13,7 @@ import tensorflow as tf
 CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 """Operations that run a function, whose body is read too."""
 STANDS_FOR = "_fmreport_stands_for"
-"""Attribute of an operation of a sketch that stands for one which TensorFlow does not have: its type there."""
+"""Attribute of an operation of a blueprint that stands for one which TensorFlow does not have: its type there."""
 Cut = tuple[int, int, int] | int
 """What a slice takes of an axis: start, number and step of indices, or the one index after which the axis is gone."""
 

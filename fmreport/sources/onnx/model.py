@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
+from fmreport.sources.blueprint.graph import Blueprint
+from fmreport.sources.blueprint.listing import Drawing
 from fmreport.sources.hosted import Arrays, HostedModel
 from fmreport.sources.inputs import settled
 from fmreport.sources.onnx.drawing import Drawer
@@ -18,8 +20,6 @@ from fmreport.sources.onnx.known import known
 from fmreport.sources.onnx.session import Session, check_operations, held
 from fmreport.sources.onnx.stored import dtype
 from fmreport.sources.randomised import Weight
-from fmreport.sources.sketch.graph import Sketch
-from fmreport.sources.sketch.listing import Drawing
 
 
 class OnnxModel(HostedModel):
@@ -35,13 +35,13 @@ class OnnxModel(HostedModel):
         # So that a model which cannot be run is refused when it is opened.
         Session(file.model, [each.name for each in file.graph.output], identity.source)
 
-    def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
+    def _draw(self, blueprint: Blueprint, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         given = dict(zip(self._names, arrays, strict=True))
 
         def run(names: Sequence[str]) -> Arrays:
             return self._running(names)(arrays)
 
-        drawer = Drawer(self._file, known(self._file, given, run), sketch)
+        drawer = Drawer(self._file, known(self._file, given, run), blueprint)
         return drawer.draw(dict(zip(self._names, fed, strict=True)))
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fmreport.sources.sketch.graph import Unsketched
-from fmreport.sources.sketch.vocabulary import Pads, Window
+from fmreport.sources.blueprint.graph import Undrawn
+from fmreport.sources.blueprint.vocabulary import Pads, Window
 
 
 class Node:
@@ -46,7 +46,7 @@ class Node:
             return None
         held = self._value(self._names[i])
         if held is None:
-            raise Unsketched
+            raise Undrawn
         return held
 
     def ints(self, name: str, otherwise: Sequence[int]) -> list[int]:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fmreport.sources.blueprint import vocabulary
+from fmreport.sources.blueprint.graph import WEIGHTS, Undrawn
 from fmreport.sources.facts.operation import type_of
 from fmreport.sources.onnx import axes, windows
 from fmreport.sources.onnx.node import Node
 from fmreport.sources.onnx.windows import Rule, Shape
-from fmreport.sources.sketch import vocabulary
-from fmreport.sources.sketch.graph import WEIGHTS, Unsketched
 
 
 def _batch_normalisation(node: Node) -> Any:
     if node.attributes.get("training_mode"):
-        raise Unsketched
+        raise Undrawn
     return vocabulary.batch_normalised(node.x, [node.input(i) for i in (1, 2, 3, 4)], first=True)
 
 
@@ -32,7 +32,7 @@ def _group_normalisation(node: Node) -> Any:
 
 def _layer_normalisation(node: Node) -> Any:
     if node.outputs > 1:
-        raise Unsketched
+        raise Undrawn
     axes = range(int(node.attributes.get("axis", -1)) % node.rank, node.rank)
     return vocabulary.scaled(vocabulary.normalised(node.x, axes), [node.input(1), node.input(2)])
 

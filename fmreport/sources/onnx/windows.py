@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from fmreport.sources.blueprint import vocabulary
+from fmreport.sources.blueprint.graph import Undrawn
 from fmreport.sources.onnx.node import Node
-from fmreport.sources.sketch import vocabulary
-from fmreport.sources.sketch.graph import Unsketched
 
 Rule = Callable[[Node], Any]
 """Draws a node; its output, or a list of them."""
@@ -33,7 +33,7 @@ def transposed_convolution(shape: Shape) -> Rule:
     def rule(node: Node) -> Any:
         kernel = node.input(1)
         if node.rank != 4:
-            raise Unsketched
+            raise Undrawn
         window = node.window([int(side) for side in kernel.shape[2:]])
         how = node.text("auto_pad", "NOTSET")
         if how not in ("NOTSET", "VALID") or "output_shape" in node.attributes:
@@ -107,7 +107,7 @@ def _padded(node: Node, around: list[list[int]]) -> Any:
             made = tf.pad(made, [[int(side > step) for side in pair] for pair in around], mode="SYMMETRIC")
         return made
     if mode != "constant":
-        raise Unsketched
+        raise Undrawn
     held = node.said("value", 2)
     with_ = 0.0 if held is None else float(np.ravel(held)[0])
     return tf.pad(node.x, around, constant_values=with_) if with_ else tf.pad(node.x, around)
@@ -118,7 +118,7 @@ def resizing(shape: Shape) -> Rule:
 
     def rule(node: Node) -> Any:
         if node.rank != 4 or shape[:2] != tuple(node.x.shape[:2]) or node.attributes.get("antialias"):
-            raise Unsketched
+            raise Undrawn
         mode, by = node.text("mode", "nearest"), node.text("coordinate_transformation_mode", "half_pixel")
         by = "asymmetric" if node.type == "Upsample" or node.opset < 11 else by
         sides = list(zip(map(int, node.x.shape[2:]), shape[2:], strict=True))
@@ -129,7 +129,7 @@ def resizing(shape: Shape) -> Rule:
             )
         how = {"linear": "Bilinear", "cubic": "Bicubic"}.get(mode)
         if how is None or by not in ("half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"):
-            raise Unsketched
+            raise Undrawn
         half = "half_pixel" in by
         return vocabulary.resized(node.x, shape[2:], how, half_pixel=half, corners=by == "align_corners", first=True)
 
@@ -143,7 +143,7 @@ def _nearest(sides: Sequence[tuple[int, int]], by: str, rounding: str) -> tuple[
         ways = [_by_tensorflow(small, large, half=half, corners=corners) for small, large in sides]
         if all(np.array_equal(a, b) for a, b in zip(wanted, ways, strict=True)):
             return half, corners
-    raise Unsketched
+    raise Undrawn
 
 
 def _taken(small: int, large: int, by: str, rounding: str) -> np.ndarray:
@@ -156,7 +156,7 @@ def _taken(small: int, large: int, by: str, rounding: str) -> np.ndarray:
     elif by == "asymmetric":
         places = at * scale
     else:
-        raise Unsketched
+        raise Undrawn
     rounded = {"floor": np.floor(places), "ceil": np.ceil(places), "round_prefer_ceil": np.floor(places + 0.5)}
     return np.asarray(np.clip(rounded.get(rounding, np.ceil(places - 0.5)), 0, small - 1).astype(int))
 
@@ -178,6 +178,6 @@ def blocks(operation: Any) -> Rule:
 def neighbouring_channels(node: Node) -> Any:
     """LRN."""
     if node.rank != 4:
-        raise Unsketched
+        raise Undrawn
     moved = vocabulary.moved(node.x, first=True)
     return vocabulary.moved_back(tf.nn.lrn(moved, (int(node.attributes["size"]) - 1) // 2), first=True)

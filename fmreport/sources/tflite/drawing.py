@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from fmreport.records import Quantisation
+from fmreport.sources.blueprint.graph import HELD, Blueprint, Undrawn
+from fmreport.sources.blueprint.listing import Drawing, Step
 from fmreport.sources.graph.kinds import kind_of
-from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
-from fmreport.sources.sketch.listing import Drawing, Step
 from fmreport.sources.tflite.file import BIASED, File, Operator
 from fmreport.sources.tflite.layers import heaviest, layers, paths
 from fmreport.sources.tflite.node import Node
@@ -26,9 +26,9 @@ NAMED = {"QUANTIZE": "Quantize", "DEQUANTIZE": "Dequantize", "PRELU": "PReLU"}
 class Drawer:
     """Draws the model for one size of its inputs."""
 
-    def __init__(self, file: File, known: Callable[[int], np.ndarray], sketch: Sketch) -> None:
+    def __init__(self, file: File, known: Callable[[int], np.ndarray], blueprint: Blueprint) -> None:
         """`known` gives any tensor, as the model computes it for some images: real numbers."""
-        self._file, self._known, self._sketch = file, known, sketch
+        self._file, self._known, self._blueprint = file, known, blueprint
         self._live: dict[int, Any] = {}
         self._idle: dict[int, Any] = {}
         self._behind: dict[int, tuple[int, ...]] = {index: (index,) for index in file.weights}
@@ -46,14 +46,14 @@ class Drawer:
             read = [i for i in together[0].inputs if i in self._live]
             if not read or together[0].type in SHAPES:
                 continue
-            with self._sketch.step() as drawn:
+            with self._blueprint.step() as drawn:
                 kinds = [self._draw_one(operator) for operator in together]
             outputs = [self._live[i] for i in together[-1].outputs]
             main = heaviest(together)
             kind = kinds[together.index(main)]
             steps.append(Step(named[main], [op for op in drawn if op.type not in HELD], outputs, kind))
         returned = [self._live[i] for i in self._file.outputs if i in self._live]
-        return Drawing(steps, self._sketch.variables, self._held, returned, quantised=self._quantised())
+        return Drawing(steps, self._blueprint.variables, self._held, returned, quantised=self._quantised())
 
     def _quantised(self) -> dict[str, Quantisation]:
         found = {name: self._file.tensors[index].quantisation for name, index in self._held.items()}
@@ -82,7 +82,7 @@ class Drawer:
             return [self._live[operator.inputs[0]]], NAMED[operator.type]
         tensors = [self._tensor(i) if i >= 0 else None for i in operator.inputs]
         try:
-            with self._sketch.step() as drawn:
+            with self._blueprint.step() as drawn:
                 made = self._by_rule(operator, tensors, like)
             weights = sum(i in self._file.weights for i in operator.inputs)
             doing = [op for op in drawn if op.type not in HELD]
@@ -92,7 +92,7 @@ class Drawer:
         except Exception:  # noqa: BLE001
             present = [tensor for tensor in tensors if tensor is not None]
             shapes = [(each.shape, each.dtype) for each in like]
-            return self._sketch.opaque(operator.type, present, shapes), operator.type
+            return self._blueprint.opaque(operator.type, present, shapes), operator.type
 
     def _by_rule(self, operator: Operator, tensors: Sequence[Any], like: Sequence[np.ndarray]) -> list[Any]:
         """Raises where there is no rule, or where it makes something of another shape than the model does."""
@@ -102,10 +102,10 @@ class Drawer:
         elif operator.type in RULES:
             made = RULES[operator.type](node)
         else:
-            raise Unsketched
+            raise Undrawn
         outputs = list(made) if isinstance(made, list | tuple) else [made]
         if [tuple(tensor.shape.as_list()) for tensor in outputs] != [each.shape for each in like]:
-            raise Unsketched
+            raise Undrawn
         # Whole numbers have many formats, which no fact depends on.
         return [
             tensor if tensor.dtype == each.dtype else tf.cast(tensor, each.dtype)
@@ -123,7 +123,7 @@ class Drawer:
         if not activation:
             return tensor
         if activation not in ACTIVATIONS:
-            raise Unsketched
+            raise Undrawn
         # Behind the rounding, so that it is the activation that makes zeros.
         return ACTIVATIONS[activation](tensor)
 
@@ -143,14 +143,14 @@ class Drawer:
             weight = self._file.weights[index]
             # Whole numbers that stand for others are drawn as these.
             real = weight.dtype if weight.dtype is not None and weight.dtype.kind == "f" else np.float32
-            return self._sketch.weight(weight.name, weight.shape, real, trainable=False)
+            return self._blueprint.weight(weight.name, weight.shape, real, trainable=False)
         held = self._known(index)
         if index in self._same:
             return tf.cast(self._tensor(self._same[index]), held.dtype)
         behind = [self._tensor(each) for each in self._behind.get(index, ())]
         if not behind:
-            return self._sketch.constant(held)
-        return self._sketch.derived(behind, held.shape, held.dtype)
+            return self._blueprint.constant(held)
+        return self._blueprint.derived(behind, held.shape, held.dtype)
 
     def _value(self, index: int) -> np.ndarray | None:
         """Numbers that no image decides; None for others, and for those of weights."""

@@ -13,11 +13,11 @@ from fmreport.environment import cores
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
+from fmreport.sources.blueprint.graph import Blueprint
+from fmreport.sources.blueprint.listing import Drawing
 from fmreport.sources.hosted import Arrays, HostedModel
 from fmreport.sources.inputs import settled
 from fmreport.sources.randomised import Weight
-from fmreport.sources.sketch.graph import Sketch
-from fmreport.sources.sketch.listing import Drawing
 from fmreport.sources.tflite.drawing import Drawer
 from fmreport.sources.tflite.file import File, Tensor
 from fmreport.sources.tflite.notes import notes
@@ -44,13 +44,13 @@ class TfliteModel(HostedModel):
             specs = [_of_own_batch(spec, tensor) for spec, tensor in zip(specs, self._fed_to, strict=True)]
         super().__init__(identity, settled([0] * len(specs), specs, feeds), notes(file))
 
-    def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
+    def _draw(self, blueprint: Blueprint, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         interpreter = self._run(arrays)
 
         def known(index: int) -> np.ndarray:
             return self._value(interpreter, index)
 
-        return Drawer(self._file, known, sketch).draw(dict(zip(self._file.inputs, fed, strict=True)))
+        return Drawer(self._file, known, blueprint).draw(dict(zip(self._file.inputs, fed, strict=True)))
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:
         indices = [index for index in wanted if isinstance(index, int)]

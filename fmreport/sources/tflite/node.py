@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fmreport.sources.sketch.graph import Unsketched
-from fmreport.sources.sketch.vocabulary import Pads, Window
+from fmreport.sources.blueprint.graph import Undrawn
+from fmreport.sources.blueprint.vocabulary import Pads, Window
 from fmreport.sources.tflite.file import Operator
 
 SAME = 0
@@ -52,10 +52,10 @@ class Node:
         return self._value(self._operator.inputs[i])
 
     def value(self, i: int) -> Any:
-        """Input `i` as such an array; raises `Unsketched` where it is none."""
+        """Input `i` as such an array; raises `Undrawn` where it is none."""
         held = self.known(i)
         if held is None:
-            raise Unsketched
+            raise Undrawn
         return held
 
     def ints(self, i: int) -> list[int]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fmreport.sources.sketch import vocabulary
-from fmreport.sources.sketch.graph import Unsketched
+from fmreport.sources.blueprint import vocabulary
+from fmreport.sources.blueprint.graph import Undrawn
 from fmreport.sources.tflite.node import Node
 
 Rule = Callable[[Node], Any]
@@ -130,14 +130,14 @@ def _striding(node: Node) -> Any:
         )
     }
     if node.options.get("offset"):
-        raise Unsketched
+        raise Undrawn
     return tf.strided_slice(node.x, *(tf.constant(node.ints(i)) for i in (1, 2, 3)), **masks)
 
 
 def _gathering(node: Node) -> Any:
     axis, indices = int(node.options.get("axis") or 0) % node.rank, node.value(1)
     if node.options.get("batchDims"):
-        raise Unsketched
+        raise Undrawn
     return tf.gather(node.x, tf.constant(indices), axis=axis)
 
 

@@ -10,10 +10,10 @@ import tensorflow as tf
 import torch
 from torch.utils._pytree import tree_map
 
+from fmreport.sources.blueprint.graph import HELD, Blueprint, Undrawn
+from fmreport.sources.blueprint.listing import Drawing, Step
 from fmreport.sources.graph.kinds import heavy
 from fmreport.sources.listing import Silent
-from fmreport.sources.sketch.graph import HELD, Sketch, Unsketched
-from fmreport.sources.sketch.listing import Drawing, Step
 from fmreport.sources.torch.numbers import array, dtype_of, weights_of
 from fmreport.sources.torch.operations import HANDS_ON, RULES, SHAPELESS, Drawn
 from fmreport.sources.torch.recording import Call, Operation, Recording, Where, kind_of, modules, path_of, tensors
@@ -34,8 +34,8 @@ HOLDERS = ("ModuleDict", "ModuleList")
 class Drawer:
     """Draws one recording."""
 
-    def __init__(self, model: Any, recording: Recording, sketch: Sketch) -> None:
-        self._model, self._recording, self._sketch = model, recording, sketch
+    def __init__(self, model: Any, recording: Recording, blueprint: Blueprint) -> None:
+        self._model, self._recording, self._blueprint = model, recording, blueprint
         self._weights = {each._cdata: (name, each) for name, each in weights_of(model).items()}
         self._live: dict[int, Any] = {}
         """What stands for a tensor that is made of the image, by where the tensor lies."""
@@ -63,7 +63,7 @@ class Drawer:
                 self._end(event, at)
                 continue
             self._ran[event.type] += 1
-            with self._sketch.step() as operations:
+            with self._blueprint.step() as operations:
                 self._operation(event)
             self._drawn.append([op for op in operations if op.type not in HELD])
             if self._drawn[-1] and event.number not in inside:
@@ -76,12 +76,12 @@ class Drawer:
         for path, module in modules(self._model):
             if path not in called and type(module).__name__ not in HOLDERS:
                 own = {
-                    drawn[name]: self._sketch.variables[drawn[name]]
+                    drawn[name]: self._blueprint.variables[drawn[name]]
                     for name in drawn
                     if path_of(name).startswith(f"{path}/")
                 }
                 rest.append(Silent(path, kind_of(module)[0], own, UNCALLED))
-        return Drawing(self._steps, self._sketch.variables, self._held, returned, rest)
+        return Drawing(self._steps, self._blueprint.variables, self._held, returned, rest)
 
     def _operation(self, event: Operation) -> None:
         """Draws an operation that reads what is made of the image, and notes what weights go into others."""
@@ -109,17 +109,17 @@ class Drawer:
         )
         try:
             if kind not in RULES:
-                raise Unsketched
+                raise Undrawn
             made = RULES[kind](Drawn(kind, arguments, like))
             outputs = list(made) if isinstance(made, list | tuple) else [made]
             if [tuple(each.shape) for each in outputs] != [tuple(each.shape) for each in like[: len(outputs)]]:
-                raise Unsketched
+                raise Undrawn
             pairs = zip(outputs, like, strict=False)
             return [each if each.dtype == (dtype := dtype_of(t)) else tf.cast(each, dtype) for each, t in pairs]
         # Whatever a rule has not foreseen is not known, and is said so: a fact stops no report.
         except Exception:  # noqa: BLE001
             shapes = [(tuple(each.shape), dtype_of(each)) for each in like]
-            return self._sketch.opaque(name_of(event.type), list(read), shapes) if shapes else []
+            return self._blueprint.opaque(name_of(event.type), list(read), shapes) if shapes else []
 
     def _through_views(self, event: Operation) -> None:
         """What is written to a part is in the whole as well."""
@@ -127,7 +127,7 @@ class Drawer:
             whole = each._base
             if whole is not None and each._cdata in self._live:
                 read = [self._live[each._cdata]] + ([self._tensor(whole)] if self._is_live(whole) else [])
-                self._live[whole._cdata] = self._sketch.opaque(
+                self._live[whole._cdata] = self._blueprint.opaque(
                     name_of(event.type), read, [(tuple(whole.shape), dtype_of(whole))]
                 )[0]
 
@@ -177,7 +177,7 @@ class Drawer:
             return self._live[key]
         if key in self._later:
             kind, read = self._later[key]
-            self._live[key] = self._sketch.opaque(kind, read, [(tuple(tensor.shape), dtype_of(tensor))])[0]
+            self._live[key] = self._blueprint.opaque(kind, read, [(tuple(tensor.shape), dtype_of(tensor))])[0]
             return self._live[key]
         if key not in self._idle:
             self._idle[key] = self._made(tensor)
@@ -187,11 +187,11 @@ class Drawer:
         if tensor._cdata in self._weights:
             name, weight = self._weights[tensor._cdata]
             trainable = isinstance(weight, torch.nn.Parameter) and weight.requires_grad
-            return self._sketch.weight(name, tuple(weight.shape), dtype_of(weight), trainable=trainable)
+            return self._blueprint.weight(name, tuple(weight.shape), dtype_of(weight), trainable=trainable)
         behind = self._behind.get(tensor._cdata, [])
         if not behind:
-            return self._sketch.constant(array(tensor))
-        return self._sketch.derived(behind, tuple(tensor.shape), dtype_of(tensor))
+            return self._blueprint.constant(array(tensor))
+        return self._blueprint.derived(behind, tuple(tensor.shape), dtype_of(tensor))
 
     def _sources(self, tensor: Any) -> Iterator[Any]:
         if tensor._cdata in self._weights:

@@ -15,11 +15,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fmreport.errors import SourceError
 from fmreport.sources import Identity
 from fmreport.sources.architecture import summary
+from fmreport.sources.blueprint.graph import Blueprint
+from fmreport.sources.blueprint.listing import Drawing
 from fmreport.sources.hosted import Arrays, HostedModel
 from fmreport.sources.inputs import settled
 from fmreport.sources.randomised import Weight
-from fmreport.sources.sketch.graph import Sketch
-from fmreport.sources.sketch.listing import Drawing
 from fmreport.sources.torch.drawing import Drawer
 from fmreport.sources.torch.numbers import Held, array, tensor, weights_of
 from fmreport.sources.torch.recording import Recording, Where, modules, record, tensors
@@ -47,7 +47,7 @@ class TorchModel(HostedModel):
         self._device = first.device if first is not None else torch.device("cpu")
         self._memory_format = torch.channels_last
 
-    def _draw(self, sketch: Sketch, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
+    def _draw(self, blueprint: Blueprint, fed: Sequence[Any], arrays: Sequence[np.ndarray]) -> Drawing:
         try:
             recording, given = self._recorded(arrays)
         except SourceError as error:
@@ -56,7 +56,7 @@ class TorchModel(HostedModel):
             # Written for channels that come first in memory as well.
             self._memory_format = torch.contiguous_format
             recording, given = self._recorded(arrays)
-        return Drawer(self._model, recording, sketch).draw(list(zip(given, fed, strict=True)))
+        return Drawer(self._model, recording, blueprint).draw(list(zip(given, fed, strict=True)))
 
     def _recorded(self, arrays: Sequence[np.ndarray]) -> tuple[Recording, list[Any]]:
         given = self._given(arrays)

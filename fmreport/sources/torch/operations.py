@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fmreport.sources.sketch import vocabulary
-from fmreport.sources.sketch.graph import Unsketched
-from fmreport.sources.sketch.vocabulary import Window
+from fmreport.sources.blueprint import vocabulary
+from fmreport.sources.blueprint.graph import Undrawn
+from fmreport.sources.blueprint.vocabulary import Window
 
 
 class Drawn:
-    """An operation with tensors of the sketch in place of its own."""
+    """An operation with tensors of the blueprint in place of its own."""
 
     def __init__(self, kind: str, arguments: Mapping[str, Any], like: Sequence[Any]) -> None:
         """`like` are the tensors that PyTorch made."""
@@ -58,7 +58,7 @@ def _convolution(call: Drawn) -> Any:
     window = Window(call.sides("stride", 1, axes), pads, call.sides("dilation", 1, axes))
     if call["transposed"]:
         if groups > 1 or set(window.dilations) != {1} or axes != 2:
-            raise Unsketched
+            raise Undrawn
         kernel = tf.transpose(kernel, (2, 3, 1, 0))
         made = vocabulary.transposed_convolution(x, kernel, window, shape=call.shape, first=True)
     else:
@@ -94,7 +94,7 @@ def _adaptive(kind: str) -> Rule:
         if set(after) == {1}:
             return reduce(call.x, list(range(2, 2 + axes)), keepdims=True)
         if any(a % b for a, b in zip(before, after, strict=True)):
-            raise Unsketched
+            raise Undrawn
         sides = [a // b for a, b in zip(before, after, strict=True)]
         return vocabulary.pooling(call.x, kind, Window(sides, [(0, 0)] * axes, [1] * axes, sides), first=True)
 
@@ -217,7 +217,7 @@ def _splitting(call: Drawn) -> Any:
 def _padding(call: Drawn) -> Any:
     flat, around = list(call["pad"] or call["padding"]), [[0, 0] for _ in range(call.rank)]
     if min(flat) < 0:
-        raise Unsketched
+        raise Undrawn
     for i in range(len(flat) // 2):
         around[call.rank - 1 - i] = [int(flat[2 * i]), int(flat[2 * i + 1])]
     if call.type.startswith("reflection"):
@@ -386,4 +386,4 @@ SHAPELESS = ("empty", "empty_like", "zeros_like", "ones_like", "new_zeros", "new
 
 
 def _no() -> Any:
-    raise Unsketched
+    raise Undrawn

@@ -41,17 +41,17 @@ class Drawing:
     variables: Mapping[str, Variable]
     """The model's own by the operation that stands for each."""
     held: Mapping[str, Hashable]
-    """What the model's own framework calls each tensor, by its name in the sketch."""
+    """What the model's own framework calls each tensor, by its name in the blueprint."""
     returned: Sequence[Any]
     """Tensors that the model returns."""
     rest: Sequence[Silent] = ()
     """Layers that are not called."""
     quantised: Mapping[str, Quantisation] = field(default_factory=dict)
-    """How tensors of whole numbers, by their names in the sketch, hold the values that they stand for."""
+    """How tensors of whole numbers, by their names in the blueprint, hold the values that they stand for."""
 
 
 def listing(drawing: Drawing, images: Any, layout: Layout, batch: int) -> Listing:
-    """Every output of every step; `images` are what the sketch begins with."""
+    """Every output of every step; `images` are what the blueprint begins with."""
     reached = _reached(images)
     reading = Reading(reached, drawing.variables)
     times, numbers = Counter(step.path for step in drawing.steps), Counter[str]()

@@ -1,4 +1,4 @@
-"""The graph of a sketch while it is drawn."""
+"""The graph of a blueprint while it is drawn."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HELD = ("Placeholder", "Const")
 """Operations that hold numbers, and do nothing."""
 
 
-class Unsketched(Exception):  # noqa: N818
+class Undrawn(Exception):  # noqa: N818
     """There is no way here to draw an operation as it is used."""
 
 
-class Sketch:
+class Blueprint:
     """Draws into the TensorFlow graph that is the default one."""
 
     def __init__(self) -> None:
@@ -79,4 +79,4 @@ class Sketch:
 
 
 def _never(*_: Any) -> Any:
-    raise AssertionError("a sketch is not run")
+    raise AssertionError("a blueprint is not run")

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fmreport.sources.sketch.graph import Unsketched
+from fmreport.sources.blueprint.graph import Undrawn
 
 Pads = Sequence[tuple[int, int]]
 """Positions before and behind each spatial axis."""
@@ -79,7 +79,7 @@ def convolution(x: Any, kernel: Any, window: Window, *, groups: int, first: bool
 def transposed_convolution(x: Any, kernel: Any, window: Window, *, shape: Sequence[int], first: bool) -> Any:
     """To `shape`; `kernel` is `(*spatial, filters, C)`."""
     if x.shape.rank != 4:
-        raise Unsketched
+        raise Undrawn
     named = data_format(4, first=first)
     said = {"strides": _each(named, window.strides), "dilations": _each(named, window.dilations)}
     said |= _explicit(named, window.pads)
@@ -94,7 +94,7 @@ def pooling(x: Any, kind: str, window: Window, *, first: bool) -> Any:
         axis = 2 if first else 1
         return tf.squeeze(pooling(tf.expand_dims(x, axis), kind, window.wide(), first=first), axis)
     if set(window.dilations) != {1}:
-        raise Unsketched
+        raise Undrawn
     named = data_format(rank, first=first)
     said = {"ksize": _each(named, window.sides), "strides": _each(named, window.strides)}
     if kind == "Max" and rank == 4:
@@ -116,7 +116,7 @@ def padded(x: Any, pads: Pads, *, first: bool, mirrored: bool = False) -> Any:
 def resized(x: Any, size: Sequence[int], how: str, *, half_pixel: bool, corners: bool, first: bool) -> Any:
     """To (H, W); `how` is `NearestNeighbor`, `Bilinear` or `Bicubic`."""
     if x.shape.rank != 4:
-        raise Unsketched
+        raise Undrawn
     half = half_pixel and not corners
     made = getattr(tf.raw_ops, f"Resize{how}")(
         images=moved(x, first=first), size=tf.constant(list(size)), align_corners=corners, half_pixel_centers=half
