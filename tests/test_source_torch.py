@@ -166,6 +166,29 @@ def test_tuples_and_dicts_are_several_outputs() -> None:
     assert (listed["conv"].returned, listed["both@2"].returned or listed["both/max_pool2d"].returned) == (1, 2)
 
 
+class Boxed(nn.Module):
+    """A layer that hands over an object of its own."""
+
+    class Box(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return frozenset((x.relu(),))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box, self.conv = self.Box(), nn.Conv2d(3, 2, 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.conv(next(iter(self.box(x))))
+
+
+def test_what_returns_no_tensor_says_so() -> None:
+    layers, listed = opened(Boxed()).inventory(SIZE)
+    assert [tap.name for tap in listed] == ["box/relu", "conv"]
+    assert [(layer.path, layer.reason) for layer in layers if layer.reason] == [
+        ("box", "it returns no tensor that is made of the image")
+    ]
+
+
 class OldStyle(nn.Module):
     """Counts on channels that come first in memory."""
 

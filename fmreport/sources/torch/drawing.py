@@ -19,6 +19,7 @@ from fmreport.sources.torch.operations import HANDS_ON, RULES, SHAPELESS, Drawn
 from fmreport.sources.torch.recording import Call, Operation, Recording, Where, kind_of, modules, path_of, tensors
 
 UNCALLED = "it is not called"
+OTHERS = "it returns no tensor that is made of the image"
 KINDS = {
     "Flatten": "Flatten",
     **dict.fromkeys(("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"), "GroupNormalization"),
@@ -48,6 +49,7 @@ class Drawer:
         self._drawn: list[list[Any]] = []
         """What was drawn for each operation."""
         self._steps: list[Step] = []
+        self._silent: list[Silent] = []
         self._held: dict[str, Where] = {}
         self._written = last_written(recording)
         self._times = Counter(each.type for each in recording.events if isinstance(each, Operation))
@@ -72,7 +74,7 @@ class Drawer:
         called = {call.path for call in calls}
         # Weights that nothing reads are weights all the same.
         drawn = {name: self._tensor(each).op.name for name, each in self._weights.values()}
-        rest = []
+        rest = self._silent
         for path, module in modules(self._model):
             if path not in called and type(module).__name__ not in HOLDERS:
                 own = {
@@ -161,6 +163,8 @@ class Drawer:
         kind = "" if told else KINDS.get(call.kind, call.kind)
         if outputs:
             self._steps.append(Step(call.path, operations, outputs, kind, is_scope=not call.is_layer))
+        else:
+            self._silent.append(Silent(call.path, KINDS.get(call.kind, call.kind), {}, OTHERS))
 
     def _owner(self, event: Operation) -> str:
         """The path of the module whose weights an operation reads, where no module is seen to be called."""
