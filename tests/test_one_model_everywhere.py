@@ -120,3 +120,11 @@ def test_whole_numbers_show_where_they_depart(runs: dict[str, Path]) -> None:
     assert found.onset is not None
     drifts = [each.drift.relative for each in found.taps if each.drift is not None]
     assert all(drift is not None and drift > 1e-3 for drift in drifts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", [*FLOAT, "int8"])
+def test_where_all_is_renamed_drift_is_told_first(framework: str, runs: dict[str, Path]) -> None:
+    found = compared(runs, framework)
+    assert found.verdict[0].startswith("Numbers agree to" if framework in FLOAT else "Drift starts at")
+    assert not any("another activation" in sentence for sentence in found.verdict)

@@ -27,6 +27,9 @@ Facts = dict[str, tuple[FactChange, ...]]
 Channels = dict[str, tuple[ChannelChange, ...]]
 """Each by the tap of B."""
 
+ROUNDED = "rounding"
+"""Why a tap of whole numbers holds zeros."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -94,6 +97,8 @@ def another_activation(
     # A bias makes another reason, too, why a sum is not zero by design.
     by_design = "by design" in (one.get("zeros"), other.get("zeros"))
     zeros = "zeros" in own and not (foreign and "unknown" in (one.get("zeros"), other.get("zeros")))
+    # Whole numbers in place of real ones make zeros at every layer, whatever its activation.
+    zeros = zeros and ROUNDED not in (one.get("zeros_reason"), other.get("zeros_reason"))
     reason = "zeros_reason" in own and not foreign and (activations or by_design)
     return zeros or reason or (activations and "type" in own)
 

@@ -59,6 +59,10 @@ def told(found: Comparison) -> Iterator[str]:
         yield _no_difference(found)
         yield from _of_drift(found)
         return
+    # Where most is called otherwise, as in another framework, names tell least.
+    foreign = 2 * found.counts.renamed > found.counts.pairs
+    if foreign:
+        yield from _of_drift(found)
     yield from _of_layers(found)
     activations = [f"{_names(tap.pair)} ({_facts(tap)})" for tap in found.taps if tap.activation]
     if activations:
@@ -68,7 +72,8 @@ def told(found: Comparison) -> Iterator[str]:
         yield f"{_count(len(shapes), 'tap has', 'taps have')} another shape: {_listed(shapes)}."
     yield from _of_channels(found.taps)
     yield from _of_numbers(found)
-    yield from _of_drift(found)
+    if not foreign:
+        yield from _of_drift(found)
     counting = [each for each in found.differences if each.counts]
     # Another file has another path, hash and size: one fact.
     if any(each.part == "model" for each in counting):
