@@ -19,6 +19,7 @@ from fmreport.config import (
     OnnxSection,
     SavedModelSection,
     TfliteSection,
+    TorchSection,
     load,
     new_config,
 )
@@ -39,6 +40,8 @@ MODELS = {
     "C:\\nets\\a.hdf5": ("a", KerasSection),
     ".keras": ("model", KerasSection),
     "models/net.TFLite": ("net", TfliteSection),
+    "models/net.pt2": ("net", TorchSection),
+    "net.PT": ("net", TorchSection),
     "ResNet50V2": ("ResNet50V2", ApplicationSection),
     "my.module:make_model": ("make_model", BuilderSection),
 }

@@ -141,6 +141,41 @@ def test_hooks_go_where_the_model_fails() -> None:
     assert not model.conv._forward_hooks
 
 
+class Leaving(nn.Module):
+    """Ends the process."""
+
+    def forward(self, x: Any) -> Any:
+        raise SystemExit(3)
+
+
+def test_a_model_that_ends_the_process_is_an_error() -> None:
+    with pytest.raises(SourceError, match="test fails while it runs: SystemExit: 3"):
+        opened(Leaving()).inventory(SIZE)
+
+
+class Drawing(nn.Module):
+    """Its numbers are others each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Any) -> Any:
+        made = self.conv(x)
+        return made + torch.randn_like(made)
+
+
+def test_numbers_that_follow_from_more_than_the_image_are_noted() -> None:
+    of_batch = opened(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3, track_running_stats=False)))
+    random = opened(Drawing())
+    for source, words in ((of_batch, "normalises by the statistics of a batch"), (random, "draws random numbers")):
+        source.inventory(SIZE)
+        assert [words in note for note in source.notes] == [True]
+    plain = opened(Residual())
+    plain.inventory(SIZE)
+    assert plain.notes == ()
+
+
 class Several(nn.Module):
     """Returns a tuple of which a layer is given one, and a dict."""
 
@@ -419,6 +454,12 @@ def other():
 
 def failing():
     raise OSError("no weights here")
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(4, 3))
+
+def nowhere():
+    return nn.Conv2d(3, 4, 3, device="meta")
 """
 
 
@@ -476,34 +517,42 @@ def test_weights_that_do_not_fit_are_told(folder: Path) -> None:
     torch.save({f"module.{name}": each for name, each in state.items()}, folder / "other.pt")
     torch.save({"state_dict": state, "epoch": 3}, folder / "nested.pt")
     torch.save(nn.Sequential(nn.Conv2d(3, 5, 3)).state_dict(), folder / "wide.pt")
+    torch.save({**state, "extra.weight": torch.zeros(2)}, folder / "more.pt")
+    torch.save({"0.weight": state["0.weight"]}, folder / "less.pt")
     (folder / "broken.pt").write_bytes((folder / "other.pt").read_bytes()[:300])
     (folder / "broken.safetensors").write_bytes(b"\x00" * 20)
     (folder / "empty.pt").write_bytes(b"")
     told = {
-        "other.pt": "does not fit the model: 2 are missing, 2 are of another model",
+        "other.pt": "2 are missing (0.weight, 0.bias) and 2 are of another model (module.0.weight",
+        "more.pt": "does not fit the model: 1 are of another model (extra.weight)",
+        "less.pt": "does not fit the model: 1 are missing (0.bias)",
         "nested.pt": "is no state dict: it holds state_dict, epoch",
-        "wide.pt": "does not fit the model",
+        "wide.pt": "does not fit the model: 0.weight has the shape (5, 3, 3, 3) there, and (4, 3, 3, 3) in the model",
         "broken.pt": "cannot be read",
         "broken.safetensors": "cannot be read",
         "empty.pt": "cannot be read",
     }
     for name, words in told.items():
         assert words in str(refused(folder, function="torch_building:make", weights=name)), name
+    assert "model.module.state_dict()" in str(refused(folder, function="torch_building:make", weights="other.pt").fix)
 
 
 def test_functions_that_give_no_module_are_told(folder: Path) -> None:
     assert "returned int, which is no torch.nn.Module" in str(refused(folder, function="torch_building:other"))
     assert "failed: OSError: no weights here" in str(refused(folder, function="torch_building:failing"))
+    assert "whose 0.weight has no shape yet" in str(refused(folder, function="torch_building:lazy"))
+    assert "whose weight lies on the device meta" in str(refused(folder, function="torch_building:nowhere"))
     assert "holds no mak" in str(refused(folder, function="torch_building:mak"))
 
 
-def test_files_that_are_none_are_told(folder: Path) -> None:
+def test_files_that_are_none_are_told(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "broken.pt2").write_bytes(b"PK\x03\x04nothing")
     (folder / "broken.pt").write_bytes(b"nothing")
     (folder / "model.onnx").write_bytes(b"nothing")
     torch.save({"0.weight": torch.zeros(2)}, folder / "weights.pt")
     for name in ("broken.pt2", "broken.pt", "weights.pt"):
         assert f"model.path: {name} cannot be opened" in str(refused(folder, path=name))
+    assert "Traceback" not in capfd.readouterr().err
     error = refused(folder, path="model.onnx")
     assert "is no .pt2 or .pt file by its name" in str(error)
     assert "kind: onnx opens .onnx files" in str(error.fix)

@@ -75,7 +75,8 @@ class Counts:
 @cache
 def counts(*, masks: bool) -> Counts:
     """Of all measures; those of masks are not taken where there are none."""
-    measures = {name: m for name, m in load().items() if masks or name != "regions"}.values()
+    # The taps of these models hold no whole numbers.
+    measures = {name: m for name, m in load().items() if name != "saturation" and (masks or name != "regions")}.values()
     per = [s.per for m in measures for s in m.sums]
     columns = sum("sample" in column.levels for m in measures for column in m.columns)
     return Counts(per.count("channel"), per.count("bin"), per.count("channel") + per.count("image") + columns)

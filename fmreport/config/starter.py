@@ -15,7 +15,16 @@ from fmreport.errors import ConfigError
 
 BUILTIN = "builtin:"
 BIT = r"BiT-(R\d+x\d)"
-_SAVED = (".keras", ".h5", ".hdf5")
+_FILES = {
+    ".keras": "keras",
+    ".h5": "keras",
+    ".hdf5": "keras",
+    ".onnx": "onnx",
+    ".tflite": "tflite",
+    ".pt2": "torch",
+    ".pt": "torch",
+}
+"""Kinds by the endings of files that they open, in lower case."""
 
 
 def new_config(model: str, template: str) -> str:
@@ -62,10 +71,8 @@ def _kind(model: str) -> str:
         return "builder"
     if re.fullmatch(BIT, model):
         return "bit"
-    if model.lower().endswith((".onnx", ".tflite")):
-        return model.lower().rpartition(".")[2]
-    if model.lower().endswith(_SAVED):
-        return "keras"
+    if kind := _FILES.get(f".{model.lower().rpartition('.')[2]}"):
+        return kind
     # A folder is told by its slash: what stands on this machine's disk must not change what the text means.
     if model.endswith(".pb") or "/" in model or "\\" in model:
         return "savedmodel"
@@ -73,8 +80,8 @@ def _kind(model: str) -> str:
         return "application"
     raise ConfigError(
         f"{model!r} names no model",
-        fix="give a .keras, .h5, .pb, .onnx or .tflite file, a SavedModel folder (./folder), an address on TensorFlow "
-        "Hub, builtin:NAME, a name from keras.applications such as ResNet50V2, BiT-R50x1, or module:function",
+        fix="give a .keras, .h5, .pb, .onnx, .tflite, .pt2 or .pt file, a SavedModel folder (./folder), an address on "
+        "TensorFlow Hub, builtin:NAME, a name of keras.applications such as ResNet50V2, BiT-R50x1, or module:function",
     )
 
 
@@ -83,9 +90,9 @@ def _name(model: str, kind: str) -> str:
     if kind == "hub":
         # A handle ends in the model's name and a version.
         name = "-".join(model.rstrip("/").split("/")[-2:])
-    elif kind in ("keras", "savedmodel", "onnx", "tflite") and not model.startswith(BUILTIN):
+    elif kind in ("keras", "savedmodel", "onnx", "tflite", "torch") and not model.startswith(BUILTIN):
         name = PureWindowsPath(PurePosixPath(model)).name
-        name = re.sub(r"\.(keras|h5|hdf5|pb|onnx|tflite)$", "", name, flags=re.IGNORECASE)
+        name = re.sub(r"\.(keras|h5|hdf5|pb|onnx|tflite|pt2|pt)$", "", name, flags=re.IGNORECASE)
     else:
         name = model.rpartition(":")[2]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:100].lstrip(".") or "model"

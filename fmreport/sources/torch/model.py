@@ -22,7 +22,7 @@ from fmreport.sources.inputs import settled
 from fmreport.sources.randomised import Weight
 from fmreport.sources.torch.drawing import Drawer
 from fmreport.sources.torch.numbers import Held, array, tensor, weights_of
-from fmreport.sources.torch.recording import Recording, Where, modules, record, tensors
+from fmreport.sources.torch.recording import Operation, Recording, Where, modules, record, tensors
 
 VIEW = "view size is not compatible"
 """What PyTorch says where a model counts on channels that come first in memory."""
@@ -42,7 +42,7 @@ class TorchModel(HostedModel):
         notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(identity, settled([0] * len(specs), specs, feeds), notes)
-        self._model = model
+        self._model, self._told = model, self.notes
         first = next(iter(weights_of(model).values()), None)
         self._device = first.device if first is not None else torch.device("cpu")
         self._memory_format = torch.channels_last
@@ -56,6 +56,7 @@ class TorchModel(HostedModel):
             # Written for channels that come first in memory as well.
             self._memory_format = torch.contiguous_format
             recording, given = self._recorded(arrays)
+        self.notes = (*self._told, *notes(recording))
         return Drawer(self._model, recording, blueprint).draw(list(zip(given, fed, strict=True)))
 
     def _recorded(self, arrays: Sequence[np.ndarray]) -> tuple[Recording, list[Any]]:
@@ -63,7 +64,7 @@ class TorchModel(HostedModel):
         with self._running_mode():
             try:
                 return record(self._model, lambda: self._model(*given)), given
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise self._failed(error) from error
 
     def _running(self, wanted: Sequence[Hashable]) -> Callable[[Sequence[np.ndarray]], Arrays]:
@@ -75,7 +76,7 @@ class TorchModel(HostedModel):
             try:
                 with self._running_mode(), _Taps(self._model, places, found):
                     self._model(*given)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if any(words in str(error) for words in NO_MEMORY):
                     raise MemoryError(summary(error)) from error
                 raise self._failed(error) from error
@@ -109,11 +110,28 @@ class TorchModel(HostedModel):
     def _weights(self) -> Iterable[Weight]:
         return [Held(each) for each in weights_of(self._model).values()]
 
-    def _failed(self, error: Exception) -> SourceError:
+    def _failed(self, error: BaseException) -> SourceError:
         return SourceError(
             f"{self.identity.source} fails while it runs: {type(error).__name__}: {summary(error)}",
             fix="set preprocess.size to a size that the model takes, and feed other inputs by model.inputs",
         )
+
+
+def notes(recording: Recording) -> Iterator[str]:
+    """What a reader must know of numbers that follow from more than the weights and the image."""
+    operations = [each for each in recording.events if isinstance(each, Operation)]
+    of_batch = [
+        each.path or each.type
+        for each in operations
+        if "batch_norm" in each.type and each.arguments.get("training") and len(each.results[0]) > 1
+    ]
+    if of_batch:
+        yield (
+            f"{of_batch[0]} normalises by the statistics of a batch, not by those of training: numbers of an image "
+            "depend on which others are measured with it"
+        )
+    if random := [each.path or each.type for each in operations if each.is_random]:
+        yield f"{random[0]} draws random numbers while the model runs: they are others for another batch or order"
 
 
 class _Taps(TorchDispatchMode):

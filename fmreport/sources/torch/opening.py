@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import pickle
+import warnings
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,8 @@ from fmreport.sources.torch.model import TorchModel
 from fmreport.sources.torch.numbers import dtype_of, weights_of
 
 SAFE = ".safetensors"
+PARALLEL = "module."
+"""What names of weights begin with that were saved of a model on several devices."""
 
 
 def open_model(config: Config) -> TorchModel:
@@ -52,22 +58,39 @@ def _built(config: Config, section: TorchSection, function: str) -> TorchModel:
             f"{setting} returned {type(model).__name__}, which is no torch.nn.Module",
             fix="return a module; kind: builder opens Keras models",
         )
+    _check_made(model, setting)
     digest, weighs = _load(model, config, section) if section.weights else ("", 0)
     identity = Identity("torch", function, digest, _framework(), _parameters(model), weighs)
     return TorchModel(model, identity, _specs(model, config), section.inputs)
+
+
+def _check_made(model: Any, setting: str) -> None:
+    """Raises where a module has no numbers yet."""
+    for name, each in (*model.named_parameters(), *model.named_buffers()):
+        if torch.nn.parameter.is_lazy(each):
+            raise SourceError(
+                f"{setting} returned a module whose {name} has no shape yet",
+                fix="call the module once on an image in the function, so that its lazy layers are settled",
+            )
+        if each.is_meta:
+            raise SourceError(
+                f"{setting} returned a module whose {name} lies on the device meta, which holds no numbers",
+                fix="build the module on the processor",
+            )
 
 
 def _stored(config: Config, section: TorchSection, path: str) -> TorchModel:
     file, digest = stored_file(config, section)
     setting = f"{where(config, 'path')}: {path}"
     try:
-        if file.suffix == ".pt2":
-            program = torch.export.load(file)
-            model: Any = torch.export.unflatten(program)
-            specs = _exported(program)
-        else:
-            model = torch.jit.load(str(file), map_location="cpu")
-            specs = _specs(model, config)
+        with _unsaid():
+            if file.suffix == ".pt2":
+                program = torch.export.load(file)
+                model: Any = torch.export.unflatten(program)
+                specs = _exported(program)
+            else:
+                model = torch.jit.load(str(file), map_location="cpu")
+                specs = _specs(model, config)
     except Exception as error:
         raise SourceError(
             f"{setting} cannot be opened: {summary(error)}",
@@ -77,6 +100,19 @@ def _stored(config: Config, section: TorchSection, path: str) -> TorchModel:
     shown = portable(path, config.folder)
     identity = Identity("torch", shown, digest, _framework(), _parameters(model), bytes_of(file))
     return TorchModel(model, identity, specs, section.inputs)
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Holds back what PyTorch logs and warns of beside the errors that it raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _framework() -> str:
@@ -98,15 +134,30 @@ def _load(model: Any, config: Config, section: TorchSection) -> tuple[str, int]:
             f"{setting} is no state dict: it holds {held}",
             fix="save what model.state_dict() returns, and nothing around it",
         )
-    try:
-        model.load_state_dict(state)
-    except (RuntimeError, ValueError) as error:
-        missing = [name for name in model.state_dict() if name not in state]
-        others = [name for name in state if name not in model.state_dict()]
-        fix = nearest(others[0], list(model.state_dict())) if others else "give the weights of this model"
-        told = f"{len(missing)} are missing, {len(others)} are of another model" if missing or others else ""
-        raise SourceError(f"{setting} does not fit the model: {told or summary(error)}", fix=fix) from error
+    _check_fit(state, model.state_dict(), setting)
+    model.load_state_dict(state)
     return digest, bytes_of(path)
+
+
+def _check_fit(state: Mapping[str, Any], wanted: Mapping[str, Any], setting: str) -> None:
+    """Raises where weights are not those of the module, and names them."""
+    missing, others = [name for name in wanted if name not in state], [name for name in state if name not in wanted]
+    if missing or others:
+        found = ((missing, "are missing"), (others, "are of another model"))
+        told = [f"{len(names)} {what} ({', '.join(names[:3])})" for names, what in found if names]
+        fix = "give the weights of this model"
+        if others and all(name.startswith(PARALLEL) for name in others):
+            fix = f"save model.{PARALLEL}state_dict(): these weights are of a model in DataParallel"
+        elif others and missing:
+            fix = f"{others[0]}: {nearest(others[0], list(wanted))}"
+        raise SourceError(f"{setting} does not fit the model: {' and '.join(told)}", fix=fix)
+    for name, each in wanted.items():
+        if tuple(each.shape) != tuple(state[name].shape):
+            raise SourceError(
+                f"{setting} does not fit the model: {name} has the shape {tuple(state[name].shape)} there, and "
+                f"{tuple(each.shape)} in the model",
+                fix="give the weights of this model, or build it as it was under model.arguments",
+            )
 
 
 def _state(path: Path, setting: str, section: TorchSection) -> Any:
@@ -115,7 +166,8 @@ def _state(path: Path, setting: str, section: TorchSection) -> Any:
             from safetensors.torch import load_file
 
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=not section.trusted)
+        with _unsaid():
+            return torch.load(path, map_location="cpu", weights_only=not section.trusted)
     except pickle.UnpicklingError as error:
         raise SourceError(
             f"{setting} is a pickle that runs code, or is damaged: {summary(error)}",

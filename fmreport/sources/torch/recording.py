@@ -36,6 +36,8 @@ class Operation:
     """Tensors among its arguments that it writes to."""
     path: str
     """Of the innermost module in whose call it ran; empty: the model itself."""
+    is_random: bool = False
+    """Whether it draws random numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def record(model: Any, run: Callable[[], Any]) -> Recording:
     return made
 
 
+def _keeps(arguments: Mapping[str, Any]) -> bool:
+    """Whether an operation that may leave something out by chance leaves out nothing."""
+    return arguments.get("train") is False or arguments.get("dropout_p") == 0
+
+
 class _Recorder(TorchDispatchMode):
     def __init__(self, recording: Recording, model: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -135,7 +142,8 @@ class _Recorder(TorchDispatchMode):
         changed = [tensor for name in written for tensor in tensors(named.get(name))]
         path = self._open[-1][0] if self._open else ""
         kind = schema.name.partition("::")[2]
-        self._made.events.append(Operation(self._operations, kind, named, tensors(result), changed, path))
+        random = torch.Tag.nondeterministic_seeded in func.tags and not _keeps(named)
+        self._made.events.append(Operation(self._operations, kind, named, tensors(result), changed, path, random))
         self._operations += 1
         return result
 
