@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -125,17 +126,13 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
             f"Keras runs on {backend}, and models are tapped in TensorFlow's graphs",
             fix="set the environment variable KERAS_BACKEND to tensorflow, or leave it out",
         )
+    _check_extra(config.model.kind)
     module, _, attribute = SOURCES[config.model.kind].partition(":")
     try:
         with _quiet():
             opener = getattr(import_module(module), attribute)
             deterministic = import_module("fmreport.sources.settling").deterministic
     except ImportError as error:
-        if error.name in EXTRAS.get(config.model.kind, ()):
-            raise SourceError(
-                f"model.kind: {config.model.kind} needs {error.name}, which is not installed",
-                fix=f"pip install 'fmreport[{config.model.kind}]'",
-            ) from error
         raise SourceError(
             f"TensorFlow or Keras cannot be imported: {error}",
             fix="install fmreport again, in an environment of its own",
@@ -143,6 +140,15 @@ def open_source(config: Config, advance: Callable[[int, int], None] | None = Non
     with deterministic(config.seed):
         model: TappableModel = opener(config, advance) if config.model.kind in DOWNLOADS else opener(config)
     return model
+
+
+def _check_extra(kind: str) -> None:
+    """Raises where a package is missing that an extra brings."""
+    for package in EXTRAS.get(kind, ()):
+        if find_spec(package) is None:
+            raise SourceError(
+                f"model.kind: {kind} needs {package}, which is not installed", fix=f"pip install 'fmreport[{kind}]'"
+            )
 
 
 def platform() -> Platform:
@@ -183,3 +189,4 @@ def check(config: Config) -> None:
     from fmreport.sources import files
 
     files.check(config)
+    _check_extra(config.model.kind)
