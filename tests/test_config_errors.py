@@ -126,11 +126,11 @@ def test_a_wrong_value_is_met_with_what_is_expected(tmp_path: Path, added: str, 
 @pytest.mark.parametrize(
     ("model", "complaint"),
     [
-        ("{path: x}", "model.kind: missing; one of: application, bit, builder, hub, keras, savedmodel"),
+        ("{path: x}", "model.kind: missing; one of: application, bit, builder, hub, keras, onnx, savedmodel, tflite, torch"),
         ("{kind: keras}", "model.path: missing: the model's file or folder, relative to this file, or builtin:NAME"),
         (
             "{kind: 3, path: x}",
-            "model.kind: expected one of: application, bit, builder, hub, keras, savedmodel; found 3",
+            "model.kind: expected one of: application, bit, builder, hub, keras, onnx, savedmodel, tflite, torch; found 3",
         ),
         (
             "{kind: keras, path: x, sha256: 12}",
