@@ -123,14 +123,17 @@ def test_a_wrong_value_is_met_with_what_is_expected(tmp_path: Path, added: str, 
     assert complaints(tmp_path, f"{MINIMAL}{added}\n") == [f"run.yaml:5: {complaint}"]
 
 
+KINDS = "application, bit, builder, hub, keras, onnx, savedmodel, tflite, torch"
+
+
 @pytest.mark.parametrize(
     ("model", "complaint"),
     [
-        ("{path: x}", "model.kind: missing; one of: application, bit, builder, hub, keras, onnx, savedmodel, tflite, torch"),
+        ("{path: x}", f"model.kind: missing; one of: {KINDS}"),
         ("{kind: keras}", "model.path: missing: the model's file or folder, relative to this file, or builtin:NAME"),
         (
             "{kind: 3, path: x}",
-            "model.kind: expected one of: application, bit, builder, hub, keras, onnx, savedmodel, tflite, torch; found 3",
+            f"model.kind: expected one of: {KINDS}; found 3",
         ),
         (
             "{kind: keras, path: x, sha256: 12}",
