@@ -25,6 +25,8 @@ from fmreport.sources.randomised import Weight, permuted
 T = TypeVar("T")
 Arrays = dict[Hashable, np.ndarray]
 """What a model computed, `(batch, ...)` in its own layout, by what its framework calls it."""
+ALIGNED = 64
+"""Bytes at a multiple of which TensorFlow reads numbers where they lie."""
 PROBING_BATCH = 5
 """Images that are run once to learn what the model holds: as many as axes that are no batch hardly ever have."""
 
@@ -102,7 +104,7 @@ class HostedModel(ABC):
             try:
                 found = running(self._fed(images, size, batch))
                 # One after the other, so that what was handed over is not held twice.
-                made = [tf.constant(self._activations(found.pop(key), first[key], listed, batch)) for key in first]
+                made = [tensor(self._activations(found.pop(key), first[key], listed, batch)) for key in first]
                 result = measuring(*made, *(tf.constant(array, tf.float32) for array in arrays))
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 raise OutOfMemoryError(
@@ -160,3 +162,11 @@ class HostedModel(ABC):
                 fix="leave it out under exclude: its first axis is not the batch",
             )
         return values
+
+
+def tensor(values: np.ndarray) -> Any:
+    """An array in TensorFlow, where it lies if it can be read there: a copy takes as long as measuring it."""
+    held = values.flags
+    if values.dtype == np.float32 and held.c_contiguous and held.writeable and values.ctypes.data % ALIGNED == 0:
+        return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
+    return tf.constant(values)
